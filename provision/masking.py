@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
@@ -27,6 +28,11 @@ def _list_spellings(value: str) -> Iterator[str]:
     yield re.escape(value)
     yield json.dumps(value)[1:-1]
     yield value.replace("\\", "\\\\").replace('"', '\\"').replace("'", "\\'")
+    yield value.replace("'", "'\"'\"'")  # as shlex.quote does
+    # in a URL
+    for spell in (quote, quote_plus):
+        yield spell(value, errors="surrogatepass")
+        yield spell(value, safe="", errors="surrogatepass")
     yield repr(value)[1:-1]
     yield repr(value.encode("utf-8", "surrogatepass"))[2:-1]
     # base64 as in Basic authentication: the value may start at any of three offsets of a longer text
@@ -60,7 +66,10 @@ class Secrets:
         if value in self._values:
             return value
         # A text that is broken into lines breaks a secret of several lines, too.
-        parts = [part for part in {value, *value.splitlines()} if len(part) >= SHORTEST]
+        # A template may have stripped the blanks around it.
+        lines = [value.strip(), *value.splitlines(), *map(str.strip, value.splitlines())]
+        parts = {value, *filter(str.strip, lines)}
+        parts = {part for part in parts if len(part) >= SHORTEST}
         with self._lock:
             self._spelt.update(*map(_list_spellings, parts))
             self._values.add(value)

@@ -12,12 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provision.errors import InputError, Problem
+from provision.errors import InputError
 from provision.inventory import PLAYBOOK, lookups
 from provision.inventory.sandbox import DEEPEST, LONGEST, Missing, as_data
-from provision.inventory.templates import Templates, UndefinedVariable, build_error
+from provision.inventory.templates import (
+    Templates,
+    UndefinedVariable,
+    build_error,
+    build_unreadable,
+    is_template,
+    lacks_output,
+)
 from provision.inventory.variables import (
     OMIT,
+    SOURCES,
     Foreign,
     Unsafe,
     Variable,
@@ -28,9 +36,6 @@ from provision.inventory.variables import (
 )
 from provision.inventory.vault.envelope import CannotDecrypt
 from provision.inventory.vault.keyring import Keyring
-
-# Names through which an expression may reach a secret whose own name it does not mention.
-_SOURCES = ("hostvars", "lookup", "q", "query", "vars")
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,8 @@ class Scope(Mapping[str, object]):
         self._open: list[str] = []
         # variables that depend on an environment variable that is not set, and its name
         self.unset_env: dict[str, str] = {}
-        # variables made from the output of a command that was not run
-        self.placeholders: set[str] = set()
+        # variables made from the output of a command that was not run, and what stands for it
+        self.placeholders: dict[str, str] = {}
         # variables that may be made from a secret: no message quotes their values
         self.secretive: set[str] = set()
         # variables that use one with the name of a secret
@@ -109,6 +114,8 @@ class Scope(Mapping[str, object]):
         except InputError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever an operator's value holds
+            if name in self.placeholders and lacks_output(error):
+                return self.placeholders[name]
             raise self._build_error(name, error, [name]) from None
         if data is OMIT:
             raise KeyError(name)
@@ -137,12 +144,12 @@ class Scope(Mapping[str, object]):
 
     def _note_use(self, name: str) -> None:
         """Note for all variables being resolved that they use ``name``."""
-        if name in _SOURCES or name in self.secretive or is_secret_name(name):
+        if name in SOURCES or name in self.secretive or is_secret_name(name):
             self.secretive.update(self._open, [name])
         if name in self._private or is_secret_name(name):
             self._private.update(self._open)
         if name in self.placeholders:
-            self.placeholders.update(self._open)
+            self.placeholders.update(dict.fromkeys(self._open, self.placeholders[name]))
 
     def build_circle(self, label: str, where: Where) -> InputError:
         """Return the error for a variable, or an entry of one, that refers to itself."""
@@ -186,8 +193,8 @@ class Scope(Mapping[str, object]):
                 raise InputError([where.problem(f"{name} {error}", error.remedy)]) from None
         if isinstance(value, Foreign):
             shown = not any(map(is_secret_name, self._open))
-            raise InputError([_build_unreadable(name, value, variable.where, shown)])
-        if isinstance(value, str) and not isinstance(value, Unsafe) and _is_template(value):
+            raise InputError([build_unreadable(name, value, variable.where, shown)])
+        if isinstance(value, str) and not isinstance(value, Unsafe) and is_template(value):
             return self._evaluate(name, value)
         return str(value) if isinstance(value, Unsafe) else value
 
@@ -208,6 +215,8 @@ class Scope(Mapping[str, object]):
         except InputError:
             raise
         except Exception as error:  # noqa: BLE001 - an operator's expression may raise anything
+            if name in self.placeholders and lacks_output(error):
+                return self.placeholders[name]
             raise self._build_error(name, error, self._open) from None
 
     def _build_error(self, name: str, error: Exception, chain: list[str]) -> InputError:
@@ -230,9 +239,11 @@ class Scope(Mapping[str, object]):
         name = self._open[-1].partition(".")[0]
         commands = self._tools.commands
         if not commands.allowed:
-            self.placeholders.update(self._open, [name])
-            return lookups.build_placeholder(command)
+            stand_in = lookups.build_placeholder(command)
+            self.placeholders.update(dict.fromkeys([*self._open, name], stand_in))
+            return stand_in
         output = commands.run(command)
+        self._note_secret(name)
         self._tools.keyring.hidden.hide(output, name, self._variables[name].where)
         return output
 
@@ -286,13 +297,3 @@ class _Unfinished(Mapping[object, object]):
 
     def __len__(self) -> int:
         return len(self._value)
-
-
-def _is_template(text: object) -> bool:
-    return isinstance(text, str) and ("{{" in text or "{%" in text or "{#" in text)
-
-
-def _build_unreadable(name: str, value: Foreign, where: Where, shown: bool) -> Problem:
-    tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
-    remedy = "remove it, or put quotes around the value if it starts with !"
-    return where.problem(f"{name} has {tag} means nothing here", remedy)

@@ -41,6 +41,12 @@ DEEPEST = 100
 _SIMPLE = (bytes, int, float, datetime.date, datetime.time, datetime.timedelta, type(None))
 
 
+class TooLarge(SecurityError):
+    """A value is too large; the message quotes nothing of it."""
+
+    brief = f"a value must have at most {LONGEST} characters and items"
+
+
 class Missing(jinja2.StrictUndefined):
     """An undefined value, as in Ansible: its attributes are undefined too, and its use is an error.
 
@@ -262,7 +268,7 @@ def check_size(size: int) -> None:
     """Check that a value has at most :data:`LONGEST` characters and items.
 
     Raises:
-        SecurityError: it has more.
+        TooLarge: it has more.
     """
     if size > LONGEST:
-        raise SecurityError(f"a value must have at most {LONGEST} characters and items")
+        raise TooLarge(TooLarge.brief)

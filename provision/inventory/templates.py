@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 
-from provision.errors import InputError
+from provision.errors import InputError, Problem
 from provision.inventory.filters import FILTERS, TESTS
 from provision.inventory.filters.text import get_now
 from provision.inventory.sandbox import Missing, Sandbox, as_value, join_pieces
-from provision.inventory.variables import NeedsProgram, Unusable, Where
+from provision.inventory.variables import Foreign, NeedsProgram, Unusable, Where
 from provision.inventory.vault.envelope import CannotDecrypt
 
 # not an identifier, so that no expression can mention it
@@ -85,6 +86,11 @@ class Templates:
         return f"{value}\n" if isinstance(value, str) and text.endswith("\n") else value
 
 
+def is_template(text: str) -> bool:
+    """Return whether ``text`` has anything to evaluate."""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
 def _make_undefined(hint: str | None = None) -> Missing:
     return Missing(hint=hint)
 
@@ -107,6 +113,24 @@ def build_error(name: str, where: Where, error: Exception, secret: bool) -> Inpu
         return NotRun([where.problem(f"{name}: {error}", remedy)])
     message = f"{name}: the template fails{_describe_error(error, secret)}"
     return InputError([where.problem(message, _BRACES if _is_syntax(error) else "")])
+
+
+def build_unreadable(name: str, value: Foreign, where: Where, shown: bool) -> Problem:
+    """Return the problem of a variable with an unknown tag, which is ``shown`` if it is no secret."""
+    tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
+    remedy = "remove it, or put quotes around the value if it starts with !"
+    return where.problem(f"{name} has {tag} means nothing here", remedy)
+
+
+def lacks_output(error: Exception) -> bool:
+    """Return whether an expression may fail only because a command's output has a placeholder.
+
+    Such as one that takes a part of the output; but no output defines a variable or a filter.
+    """
+    if isinstance(error, jinja2.UndefinedError):
+        return not str(error.message).endswith(" is undefined")
+    certain = jinja2.TemplateSyntaxError | SecurityError | NeedsProgram | CannotDecrypt
+    return not isinstance(error, certain)
 
 
 def _is_syntax(error: Exception) -> bool:

@@ -58,6 +58,9 @@ class Unsafe(str):
 
 Variables = Mapping[str, Variable]
 
+# Names through which an expression may reach a secret whose own name it does not mention.
+SOURCES = ("hostvars", "lookup", "q", "query", "vars")
+
 
 def suggest_name(wrong: str, known: Iterable[str]) -> str:
     """Return ``did you mean X?`` with the known name nearest to ``wrong``, or an empty string."""

@@ -33,6 +33,8 @@ BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 # Names of secrets and logins that belong to the site itself, so no FortiGate may have them.
 RESERVED = (STATUS, VERIFY)
+# What the address of a host is made from.
+_ADDRESS = {"ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port"}
 _LONGEST_NAME = {BAN_HOSTS: 253, FORTIGATES: 35}
 
 Settings = Mapping[str, RoleSettings]
@@ -285,6 +287,8 @@ class _Builder:
         """Check that no two hosts have the same address: each would undo the other's changes."""
         seen: dict[tuple[str, int], str] = {}
         for target in targets:
+            if not _ADDRESS.isdisjoint(self.scopes[target.name].placeholders):
+                continue  # nothing was run, so there is no address yet
             key = (target.login.address.lower(), target.login.port)
             if key in seen:
                 host = self.inventory.hosts[target.name]

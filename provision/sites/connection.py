@@ -117,6 +117,8 @@ class _Reader:
         password = self.get(names, self._read_secret, None)
         if password == "":
             name = next(n for n in reversed(names) if self.scope.get(n) is not None)
+            if name in self.scope.placeholders:
+                return None
             unset = self.scope.unset_env.get(name)
             message = f"the environment variable {unset} is not set" if unset else "it is empty"
             remedy = f"export {unset}=..." if unset else "leave the variable out for key logins"

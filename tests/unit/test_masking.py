@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import threading
 from collections.abc import Callable
 
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from provision.masking import MASK, SHORTEST, Secrets
 
 TRICKY = "p\"a\\s$?+ w\u00f6rd'!"
+
+SPOKEN = "it's-me"
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
@@ -90,6 +93,26 @@ def test_each_line_of_a_secret_of_several_lines_is_masked_alone_too() -> None:
     masked = knowing("first-line\nsecond-line\n").mask("+first-line\n+second-line")
 
     assert masked == f"+{MASK}\n+{MASK}"
+
+
+@pytest.mark.parametrize("shown", ["hunter 2/x", "hunter%202/x", "hunter%202%2Fx", "hunter+2%2Fx"])
+def test_a_secret_inside_a_url_is_masked(shown: str) -> None:
+    assert knowing("hunter 2/x").mask(f"https://u:{shown}@h/") == f"https://u:{MASK}@h/"
+
+
+def test_a_secret_that_a_shell_quotes_is_masked() -> None:
+    assert knowing(SPOKEN).mask(f"x {shlex.quote(SPOKEN)}") == f"x '{MASK}'"
+
+
+@pytest.mark.parametrize("ends", [" ", "\t", "\r\n", "\n"])
+def test_a_secret_is_masked_without_the_blanks_around_it(ends: str) -> None:
+    assert knowing(f"{ends}hunter2{ends}\nand more{ends}").mask("(hunter2)(and more)") == (
+        f"({MASK})({MASK})"
+    )
+
+
+def test_a_line_of_blanks_is_no_secret() -> None:
+    assert knowing("one-line\n       \nend").mask("a        b") == "a        b"
 
 
 def test_add_hands_the_value_back() -> None:

@@ -55,11 +55,12 @@ def read(
     before: Sequence[str] = (),
     alone: bool = True,
     settings: Mapping[str, str] = MappingProxyType({}),
+    sealed: bool = False,
 ) -> None:
     """Add what ``ansible-inventory`` lists for a source; ``reason``, why it is used, is for errors.
 
     ``before`` are the sources that the plugin builds on. ``alone``: without group_vars. ``settings`` are
-    more environment variables.
+    more environment variables. ``sealed``: the source is encrypted, so no error quotes what it says.
 
     Raises:
         InputError: ``ansible-inventory`` is not installed, or cannot read the source.
@@ -77,9 +78,8 @@ def read(
     except program.ProgramError as error:
         raise InputError([where.problem(f"{reason}, and {_PROGRAM} {error}")]) from None
     if done.code:
-        problem = where.problem(
-            f"{reason}, and {_PROGRAM} cannot read it", _find_cause(done.errors)
-        )
+        cause = "run it by hand to see why" if sealed else _find_cause(done.errors)
+        problem = where.problem(f"{reason}, and {_PROGRAM} cannot read it", cause)
         raise InputError([problem])
     script.add(material, script.parse_document(done.output, where, _PROGRAM), where)
 

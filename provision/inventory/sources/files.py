@@ -127,7 +127,14 @@ class _Reader:
         # this plugin sorts the hosts of earlier sources into groups
         before = self.before if plugin.rpartition(".")[2] == "constructed" else []
         message = f"configures the inventory plugin {plugin}"
-        ansible.read(self.material, path, message, before, not document.get("use_vars_plugins"))
+        ansible.read(
+            self.material,
+            path,
+            message,
+            before,
+            not document.get("use_vars_plugins"),
+            sealed=document.sealed,
+        )
 
     def report_unread(self) -> None:
         """Report unreadable files as warnings, or as problems if no other file has a host."""

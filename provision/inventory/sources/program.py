@@ -38,10 +38,12 @@ def run(
     environment: Mapping[str, str],
     folder: Path | None = None,
     asks: bool = False,
+    inherits: bool = False,
 ) -> Finished:
     """Run a program until ``deadline`` (of :func:`time.monotonic`), with empty input.
 
-    ``asks``: it may ask on the terminal, which a session of its own would not have.
+    ``asks``: it may ask on the terminal, which a session of its own would not have. ``inherits``: its
+    input and its errors are those of Banstitch.
 
     Raises:
         OSError: it cannot be started.
@@ -49,9 +51,9 @@ def run(
     """
     process = subprocess.Popen(
         argv,
-        stdin=subprocess.DEVNULL,
+        stdin=None if inherits else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=None if inherits else subprocess.PIPE,
         env=dict(environment),
         cwd=folder,
         start_new_session=not asks,

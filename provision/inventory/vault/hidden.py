@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 
 from provision.inventory.variables import Where
 from provision.masking import SHORTEST, Secrets
@@ -38,7 +39,7 @@ class Hidden:
         self._secrets.add(secret)
 
     def hide(self, value: object, name: str, where: Where) -> None:
-        """Hide each text and number in ``value``, that of the variable ``name`` at ``where``."""
+        """Hide each text, number and date in ``value``, that of the variable ``name`` at ``where``."""
         for text in _list_texts(value):
             if len(text) >= SHORTEST and text not in self._names:
                 self._secrets.add(text)
@@ -55,5 +56,5 @@ def _list_texts(value: object) -> Iterator[str]:
     if isinstance(value, list | tuple):
         for item in value:
             yield from _list_texts(item)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool) and str(value):
+    elif isinstance(value, str | int | float | date) and not isinstance(value, bool) and str(value):
         yield str(value)

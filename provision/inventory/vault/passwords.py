@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from provision.inventory.sources import program
 from provision.inventory.vault.envelope import HEADER
 
-# Seconds that a program may take: it may ask for a password itself.
-LONGEST = 300.0
+# Bytes of a file: a device might never end.
+_LARGEST = 1024 * 1024
 _PROMPT = "prompt"
 _TRUE = ("1", "true", "yes", "on", "y", "t")
 
@@ -33,7 +34,7 @@ NO_PASSWORDS = VaultOptions()
 
 @dataclass(frozen=True)
 class Source:
-    """A place of one password: a file, or the terminal if ``file`` is empty; ``id`` may be empty."""
+    """A place of one password: a file, or the terminal if there is a ``prompt``; ``id`` may be empty."""
 
     id: str
     file: str
@@ -82,14 +83,19 @@ def read_password(source: Source, ask: Ask | None) -> bytes:
     Raises:
         PasswordError: it cannot be read, or is empty.
     """
-    if not source.file:
+    if source.prompt:
         return _ask_for_password(source, ask)
-    path = Path(os.path.expandvars(source.file)).expanduser().absolute()
+    if not source.file:
+        raise PasswordError(f"--vault-id {source.id}{'@' if source.id else ''} names no file")
+    try:
+        path = Path(os.path.expandvars(source.file)).expanduser().absolute()
+    except RuntimeError as error:
+        raise PasswordError(f"{source.file}: {str(error).rstrip('.')}") from None
     try:
         if path.is_dir():
             raise PasswordError(f"{path} is a directory")
         runs = os.access(path, os.X_OK)
-        password = _run(path, source.id).strip(b"\r\n") if runs else path.read_bytes().strip()
+        password = _run(path, source.id).strip(b"\r\n") if runs else _read(path).strip()
     except OSError as error:
         hint = "; if it is not a program, take away its bit to execute"
         reason = f"{path}: {error.strerror or error}"
@@ -104,7 +110,10 @@ def read_password(source: Source, ask: Ask | None) -> bytes:
 def _ask_for_password(source: Source, ask: Ask | None) -> bytes:
     if ask is None:
         raise PasswordError("it must be typed, and there is no terminal")
-    password = ask(source.prompt).strip().encode()
+    try:
+        password = ask(source.prompt).strip().encode()
+    except UnicodeError:
+        raise PasswordError("the typed password is not UTF-8") from None
     if not password:
         raise PasswordError("the typed password is empty")
     return password
@@ -114,12 +123,19 @@ def _run(path: Path, vault_id: str) -> bytes:
     """Return the output of a program, which may use the terminal to ask for a password itself."""
     is_client = path.stem.endswith("-client")
     arguments = ["--vault-id", vault_id] if is_client and vault_id else []
+    deadline = time.monotonic() + program.LONGEST
     try:
-        done = subprocess.run(
-            [str(path), *arguments], stdout=subprocess.PIPE, timeout=LONGEST, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise PasswordError(f"{path} takes longer than {LONGEST:.0f} s") from None
-    if done.returncode:
-        raise PasswordError(f"{path} ends with exit code {done.returncode}")
-    return done.stdout
+        done = program.run([str(path), *arguments], deadline, os.environ, asks=True, inherits=True)
+    except program.ProgramError as error:
+        raise PasswordError(f"{path} {error}") from None
+    if done.code:
+        raise PasswordError(f"{path} ends with exit code {done.code}")
+    return done.output
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise PasswordError(f"{path} has more than 1 MiB")
+    return content

@@ -153,6 +153,19 @@ def test_check_and_render_run_the_password_s_program_and_no_command_of_a_value(
     assert (tmp_path / "ran").exists()
 
 
+def test_check_takes_parts_of_outputs_for_the_parts_that_they_will_be(sites: Cli) -> None:
+    output = "(lookup('pipe', 'sops -d hosts.json') | from_json)"
+    parts = {
+        "ansible_host": "[inventory_hostname]",
+        "ansible_password": ".password",
+        "ansible_become_password": "[9:]",
+    }
+    text = "".join(f'{name}: "{{{{ {output}{part} }}}}"\n' for name, part in parts.items())
+    write(sites.folder, host_vars__bh1__yml=text, group_vars__fortigates__vault__yml=text)
+    said = sites("check")
+    assert (said.code, said.err) == (0, "")
+
+
 def test_another_id_opens_only_its_own_values(sites: Cli, vaulted: VaultFiles) -> None:
     write(sites.folder, host_vars__bh1__yml=HOST_VARS + vaulted.inline("prod"))
     mine, other = vaulted.folder / "password", vaulted.folder / "other"

@@ -91,8 +91,51 @@ def test_a_placeholder_stands_for_each_command_that_may_not_run(tmp_path: Path) 
     assert str(found["x"]).startswith("output-of-pipe-")
     assert found["made"] == str(found["x"]).upper()
     assert found["other"] == 1
-    assert found.placeholders == {"x", "y", "z", "made"}
+    assert set(found.placeholders) == {"x", "y", "z", "made"}
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "(OUTPUT | from_json).data.password",
+        "(OUTPUT | from_yaml).password",
+        "OUTPUT.split(':')[1]",
+        "OUTPUT | b64decode",
+        "parts.password",
+        "[parts.password]",
+        "{'a': (OUTPUT | from_json).a}.a",
+    ],
+)
+def test_a_part_of_an_output_that_is_not_there_yet_has_a_placeholder_too(
+    tmp_path: Path, made: str
+) -> None:
+    output = f"lookup('pipe', 'touch {tmp_path}/ran')"
+    text = (
+        f'parts: "{{{{ {output} | from_yaml }}}}"\nx: "{{{{ {made.replace("OUTPUT", output)} }}}}"'
+    )
+    found = read(tmp_path, text, allowed=False)[0]
+    assert "output-of-pipe-" in str(found["x"])
+    assert "x" in found.placeholders
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["OUTPUT ~ nothing", "OUTPUT | no_such_filter", "lookup('url', OUTPUT)", "OUTPUT * 100000000"],
+)
+def test_an_error_that_no_output_could_cure_is_one_without_the_output_too(
+    tmp_path: Path, wrong: str
+) -> None:
+    expression = wrong.replace("OUTPUT", "lookup('pipe', 'true')")
+    text = f'x: "{{{{ {expression} }}}}"'
+    with pytest.raises(InputError):
+        read(tmp_path, text, allowed=False)[0]["x"]
+
+
+def test_no_error_quotes_what_is_made_from_an_output(tmp_path: Path) -> None:
+    text = "x: \"{{ {}[lookup('pipe', 'printf zq7vsecret') | upper] }}\""
+    assert "ZQ7V" not in fail(tmp_path, text, "x")
 
 
 def test_a_failing_command_is_an_error_with_its_place_and_its_words(tmp_path: Path) -> None:

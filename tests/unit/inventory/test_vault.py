@@ -90,9 +90,10 @@ def test_a_file_of_variables_may_be_encrypted(
     found = build_scopes(load(write(tmp_path, hosts__yml=HOSTS), keyring=keyring))["h"]
     values = (found["pw"], found["made"], found["pin"], found["flag"], found["port"])
     assert values == ("s3cret-in-a-file", "joined-s3cret-in-a-file", 271828, True, 22)
+    assert secrets.mask(str(found["day"])) == MASK
     assert secrets.mask("joined-s3cret-in-a-file 271828 True") == f"{MASK} {MASK} True"
     assert [w.removeprefix(f"{tmp_path}/{place}") for w in keyring.hidden.warnings] == [
-        ":5: port is secret, but with fewer than 4 characters it is not masked; "
+        ":6: port is secret, but with fewer than 4 characters it is not masked; "
         "use a longer secret, or do not encrypt it"
     ]
 
@@ -145,6 +146,17 @@ def test_ansible_inventory_gets_the_passwords(tmp_path: Path, vaulted: VaultFile
     found = load(folder, keyring=vaulted.open_keyring(Secrets()))
     assert set(found.groups["everybody"]) == {"h", "w"}
     assert build_scopes(found)["h"]["x"] == VALUES["long"]
+
+
+def test_no_error_quotes_the_encrypted_configuration_of_a_plugin(
+    tmp_path: Path, vaulted: VaultFiles
+) -> None:
+    (tmp_path / "z.yml").write_text(vaulted.read("plugin-wrong.yml"))
+    with pytest.raises(InputError) as error:
+        read(tmp_path, vaulted, hosts__yml=HOSTS)
+    (problem,) = list_problems(error, tmp_path)
+    assert "ansible-inventory cannot read it; run it by hand to see why" in problem
+    assert "s3cret" not in problem
 
 
 def test_what_nobody_uses_needs_no_password(tmp_path: Path, vaulted: VaultFiles) -> None:

@@ -136,6 +136,9 @@ def test_the_ids_of_the_environment_come_before_those_of_the_command_line(
         ("HERE/encrypted", "HERE/encrypted is itself encrypted"),
         ("HERE/fails", "HERE/fails ends with exit code 7"),
         ("HERE/silent", "HERE/silent gives an empty password"),
+        ("~nobody-has-this-name/x", "~nobody-has-this-name/x: Could not determine home directory"),
+        ("/dev/zero", "/dev/zero has more than 1 MiB"),
+        ("HERE/endless", "HERE/endless writes more than 64 MiB"),
         ("HERE/plain", "HERE/plain: Exec format error; if it is not a program, take away its bit"),
     ],
 )
@@ -146,6 +149,7 @@ def test_a_password_that_cannot_be_read_is_named(
     (tmp_path / "encrypted").write_text(vaulted.read("key.txt"))
     write_script(tmp_path / "fails", f"echo {PASSWORD}; exit 7")
     write_script(tmp_path / "silent", "true")
+    write_script(tmp_path / "endless", "exec cat /dev/zero")
     (tmp_path / "plain").write_text(PASSWORD)
     (tmp_path / "plain").chmod(0o755)
     told = refuse(vaulted, VaultOptions((), (file.replace("HERE", str(tmp_path)),)))
@@ -186,3 +190,21 @@ def test_the_password_itself_is_masked(vaulted: VaultFiles) -> None:
     secrets = Secrets()
     vaulted.open_keyring(secrets).decrypt(vaulted.values["long"])
     assert secrets.mask(f"it is {PASSWORD}") == f"it is {MASK}"
+
+
+@pytest.mark.parametrize("written", ["", "prod@"])
+def test_an_id_without_a_file_asks_nobody(vaulted: VaultFiles, written: str) -> None:
+    asked: list[str] = []
+
+    def answer(text: str) -> str:
+        asked.append(text)
+        return PASSWORD
+
+    with pytest.raises(CannotDecrypt, match="names no file"):
+        open_long(vaulted, VaultOptions((written,)), NOTHING, answer)
+    assert not asked
+
+
+def test_a_typed_password_that_is_no_text_is_named(vaulted: VaultFiles) -> None:
+    with pytest.raises(CannotDecrypt, match="the typed password is not UTF-8"):
+        open_long(vaulted, VaultOptions(ask=True), NOTHING, lambda _: "caf\udce9")

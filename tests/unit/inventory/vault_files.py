@@ -23,9 +23,11 @@ VALUES = {
 }
 PROD = "s3cret-of-prod"
 FILES = {
-    "vars.yml": "pw: s3cret-in-a-file\nmade: \"{{ 'joined-' ~ pw }}\"\npin: 271828\nflag: true\nport: 22\n",
+    "vars.yml": "pw: s3cret-in-a-file\nmade: \"{{ 'joined-' ~ pw }}\"\npin: 271828\n"
+    "day: 2031-12-24\nflag: true\nport: 22\n",
     "hosts.yml": "web: {hosts: {h: {pw: s3cret-in-the-inventory}}}\n",
     "hosts.ini": "[web]\nh pw=s3cret-in-ini\n",
+    "plugin-wrong.yml": "plugin: constructed\nkeyed_groups: s3cret-in-a-plugin\n",
     "plugin.yml": "plugin: constructed\nstrict: true\ngroups: {everybody: true}\n",
     "key.txt": "first line of the key\nsecond line of the key\n",
     "wrong.yml": "a: [1\n",
