@@ -1,7 +1,7 @@
 """Send requests of the host to its own receiver, without a proxy; trust only its certificate.
 
-HTTP/1.0, in which an answer is never cut into chunks, and no redirections. To import Python's http.client
-takes as long as the rest of a look at the host.
+It speaks HTTP/1.0, in which an answer is never cut into chunks, and follows no redirection. To import
+Python's http.client takes as long as the rest of a look at the host.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class _Stream(io.RawIOBase):
 def _connect(host: str, port: int, timeout: float) -> socket.socket:
     """Return a connection to an address of this host.
 
-    The function of Python for that looks names up, and imports tables of foreign letters first.
+    socket.create_connection looks names up, and imports tables of foreign letters first.
     """
     peer = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
