@@ -1,4 +1,4 @@
-"""The logs of receiver and rules: rotated here, and opened by fail2ban only when they are in order.
+"""The logs of receiver and rules: rotated here, and read for a jail only when they are in order.
 
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 
@@ -34,7 +34,7 @@ else:
 # A writer holds its lock for as long as it takes to append some lines; nobody is waited for longer.
 TRIES = 20
 PAUSE = 0.01
-# The rest of a rotated log is read in pieces of so many bytes.
+# A log is read in pieces of so many bytes.
 BLOCK = 1 << 16
 # The receiver writes no longer line.
 LONGEST = 4096
@@ -141,10 +141,10 @@ def wait_for_writers(log: int) -> None:
 
 
 class Reader:
-    """Reads one log for a jail in place of fail2ban, which reads it once, at the start of the jail.
+    """Reads one log for a jail. fail2ban itself reads it only once, at the start of the jail.
 
-    All jails read one log. fail2ban takes 0.1 ms to read a line, find its date and try the expression; here
-    a line of another jail costs a thousandth of that.
+    All jails read the same log. fail2ban takes 0.1 ms to read a line, find its date and try the expression;
+    here a line of another jail costs a thousandth of that.
     """
 
     def __init__(self, jail: Any, path: str) -> None:
@@ -161,9 +161,9 @@ class Reader:
         self._container.open = self.open
 
     def open(self, *args: Any) -> Any:
-        """Read what is new, and tell fail2ban that nothing is. Raises OSError.
+        """Read what is new, and return False: fail2ban has nothing to read. Raises OSError.
 
-        The first time fail2ban reads: it finds the place that it had reached before it was restarted.
+        At first fail2ban reads: it finds the place that it had reached before it was restarted.
         """
         now = io.FileIO(opened(self._path))
         about = os.fstat(now.fileno())
@@ -225,7 +225,9 @@ def read_lines(log: int, place: int, end: int) -> Iterator[tuple[bytes, int]]:
             behind += len(line) + 1
             if len(line) < LONGEST:
                 yield line, behind
-        if len(rest) > LONGEST:  # the beginning of a line that nobody wrote is not read again
+        if (
+            len(rest) > LONGEST
+        ):  # too long a line has begun, and is not read again from its beginning
             yield b"", place - LONGEST
 
 
@@ -242,7 +244,7 @@ def follow(jail: Any, path: str) -> None:
 
 
 def make_mark(jail: Any) -> str:
-    """Return what stands in the jail's own lines only."""
+    """Return the text that stands in the jail's own lines only."""
     return " %s " % jail.name
 
 

@@ -1,4 +1,4 @@
-"""What is known of a source: whether it is trusted, how often it failed, and what it belongs to.
+"""Keep what is known of a source: whether it is trusted, how often it failed, and what it belongs to.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """

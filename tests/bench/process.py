@@ -1,4 +1,4 @@
-"""Run a command to its end, and say what it cost as a whole process."""
+"""Run a command to its end, and return what it cost as a whole process."""
 
 from __future__ import annotations
 

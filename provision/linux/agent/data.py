@@ -1,4 +1,4 @@
-"""Remove the data of services or keep them as root's, and give those of an earlier release to their owner.
+"""Remove the data of services, keep them as root's, or give those of an earlier release to their new owner.
 
 foreign.py distinguishes our files from those of others, and says why nothing is opened by its path.
 """

@@ -2,7 +2,7 @@
 
 Services write into data directories, so the manifest does not name each file there: a closed set of
 names does. Up to release 0.1 the receiver's user owned one of them, and it may do anything there while
-root's agent takes it over. So nothing is opened by a path through it, and no link is followed.
+root's agent takes it over. So nothing in it is opened by its path, and no link is followed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def list_foreign(manifest: Manifest) -> dict[str, Foreign]:
     made = [entry.id.name for entry in manifest.objects if _is_made(entry)]
     found = {}
     for path in [*made, STATE]:
-        names = [_shown(name) for name in itertools.islice(_foreign(path, entries), LISTED + 1)]
+        names = [_show(name) for name in itertools.islice(_find_foreign(path, entries), LISTED + 1)]
         if names:
             found[path] = Foreign(sorted(names[:LISTED]), len(names) > LISTED)
     return found
@@ -55,7 +55,7 @@ def _is_made(entry: Entry) -> bool:
     return entry.id.kind == "directory" and entry.before is None
 
 
-def _foreign(path: str, entries: dict[str, Entry]) -> Iterator[str]:
+def _find_foreign(path: str, entries: dict[str, Entry]) -> Iterator[str]:
     """Yield the names in ``path`` that are neither in the closed set nor objects of the manifest."""
     with open_folder(path) as folder:
         for name in os.listdir(folder) if folder is not None else ():
@@ -89,7 +89,7 @@ def read_type(folder: int | None, name: str) -> int:
         return 0
 
 
-def _shown(name: str) -> str:
+def _show(name: str) -> str:
     """Return a name, which may hold any bytes, as text for an answer."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 

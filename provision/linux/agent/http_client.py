@@ -1,17 +1,19 @@
 """Send requests of the host to its own receiver, without a proxy; trust only its certificate.
 
-HTTP/1.0, in which an answer is never cut into chunks, and no redirections. To import Python's http.client
-takes as long as the rest of a look at the host.
+It speaks HTTP/1.0, in which an answer is never cut into chunks, and follows no redirection. To import
+Python's http.client takes as long as the rest of a look at the host.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import socket
 import ssl
+import time
 from collections.abc import Mapping
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 # X509_V_FLAG_PARTIAL_CHAIN: what is trusted need not be a CA. Python names it only from 3.10 on.
 PARTIAL_CHAIN = 0x80000
@@ -41,8 +43,8 @@ def fetch(
     """Return the answer to a GET of ``url``, or to a POST of ``body``.
 
     Over HTTPS only the certificate in the file ``certificate`` is trusted. Names are not compared: the
-    certificate itself is pinned, and the host may use any of its own addresses. ``timeout``: seconds for
-    each step; ``largest``: bytes of the answer's body that are read.
+    certificate itself is pinned, and the host may use any of its own addresses. ``timeout``: seconds to
+    connect, to send, and to get the whole answer; ``largest``: bytes of its body that are read.
     """
     try:
         scheme, host, port, path = _split(url)
@@ -51,15 +53,37 @@ def fetch(
             if scheme == "https":
                 peer = stack.enter_context(_trust(certificate).wrap_socket(peer))
             peer.sendall(_format_request(host, path, headers or {}, body))
-            return _read_answer(peer, largest)
-    except (OSError, ValueError) as error:
+            return _read_answer(_Stream(peer, timeout), largest)
+    except (OSError, ValueError, OverflowError) as error:
         return Answer(0, str(error))
+
+
+class _Stream(io.RawIOBase):
+    """What a peer sends within ``patience`` seconds: it may be the receiver's user, and send byte by byte."""
+
+    def __init__(self, peer: socket.socket, patience: float) -> None:
+        self._peer, self._patience = peer, patience
+        self._deadline = time.monotonic() + patience
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what has come. Raises TimeoutError at the deadline."""
+        left = self._deadline - time.monotonic()
+        try:
+            if left > 0:
+                self._peer.settimeout(left)
+                return self._peer.recv_into(buffer)
+        except socket.timeout:  # another class than TimeoutError in Python 3.9
+            pass
+        raise TimeoutError(f"no whole answer within {self._patience:g} s")
 
 
 def _connect(host: str, port: int, timeout: float) -> socket.socket:
     """Return a connection to an address of this host.
 
-    The function of Python for that looks names up, and imports tables of foreign letters first.
+    socket.create_connection looks names up, and imports tables of foreign letters first.
     """
     peer = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -105,8 +129,8 @@ def _format_request(
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 
 
-def _read_answer(peer: socket.socket, largest: int) -> Answer:
-    with peer.makefile("rb") as stream:
+def _read_answer(raw: io.RawIOBase, largest: int) -> Answer:
+    with io.BufferedReader(raw) as stream:
         head = []
         room = LARGEST_HEAD
         while (line := stream.readline(room)).strip():

@@ -15,7 +15,7 @@ from provision.linux.agent.digest import compute_digest
 from provision.linux.agent.fail2ban import read_jails
 from provision.linux.agent.foreign import list_foreign
 from provision.linux.agent.host import has_user, read
-from provision.linux.agent.packages import held_lock, list_installed
+from provision.linux.agent.packages import find_held_lock, list_installed
 from provision.linux.agent.paths import read_state
 from provision.linux.agent.pem import read_certificate
 from provision.linux.agent.processes import printable
@@ -54,7 +54,7 @@ def observe_host(request: Observe) -> Observed:
         certificates={path: read_certificate(path, ca) for path, ca in request.sealed.items()},
         foreign=list_foreign(manifest) if manifest else {},
         manifest=summarize(manifest) if manifest else None,
-        package_lock="" if all(packages.values()) else held_lock(),
+        package_lock="" if all(packages.values()) else find_held_lock(),
         clock=time.time(),
         digest="",
         shield=read_shield_state(RULES_MEMORY),

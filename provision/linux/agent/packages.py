@@ -54,16 +54,16 @@ def _read_status(text: str, names: Sequence[str]) -> list[str]:
     return found
 
 
-def held_lock() -> str:
+def find_held_lock() -> str:
     """Return a lock of apt or dpkg that is held now, and its holder; empty if there is none."""
     for path in LOCKS:
-        pid = _holder(path)
+        pid = _find_holder(path)
         if pid:
             return f"{path} is held by {describe(pid)}"
     return ""
 
 
-def _holder(path: str) -> int:
+def _find_holder(path: str) -> int:
     """Return the process that holds the lock on ``path``, or 0 (see F_GETLK in fcntl(2))."""
     layout = "hhqqi0q"
     try:

@@ -10,6 +10,7 @@ import time
 
 from provision.linux.agent import x509
 from provision.linux.agent.host import read
+from provision.linux.agent.protocol.bounds import LONGEST_NAME
 from provision.linux.agent.protocol.state import CertificateState
 
 DAY = 86400
@@ -38,7 +39,7 @@ def read_certificate(path: str, authority: str) -> CertificateState | None:
         names = facts.extensions.get(x509.NAMES)
         return CertificateState(
             days_left=(facts.end - time.time()) / DAY,
-            names=sorted(each.value for each in (x509.read_names(names.value) if names else ())),
+            names=sorted(map(_shorten, x509.read_names(names.value))) if names else [],
             permits=_list_permitted(facts),
             sound=_is_sound(path, authority),
             digest=hashlib.sha256(raw).hexdigest(),
@@ -46,6 +47,11 @@ def read_certificate(path: str, authority: str) -> CertificateState | None:
         )
     except (ValueError, LookupError):  # it is damaged
         return None
+
+
+def _shorten(name: x509.Name) -> str:
+    """Return the value of a name as far as an answer may hold it; its kind if there is no value."""
+    return (name.value or name.kind)[:LONGEST_NAME]
 
 
 def _list_permitted(facts: x509.Facts) -> list[str]:
@@ -65,15 +71,18 @@ def _list_permitted(facts: x509.Facts) -> list[str]:
 
 def _spell(name: x509.Name) -> str:
     """Return a single name or address as people write it; anything wider with its kind."""
-    is_single = name.kind == "DNS" or (name.kind == "IP" and "/" not in name.value)
-    return name.value if is_single else f"{name.kind}:{name.value}"
+    # an empty host name stands for all of them
+    is_host = name.kind == "DNS" and name.value
+    is_single = is_host or (name.kind == "IP" and "/" not in name.value)
+    return (name.value if is_single else f"{name.kind}:{name.value}")[:LONGEST_NAME]
 
 
 def _is_sound(path: str, authority: str) -> bool:
     """Return whether the key fits, and the CA signed it; the dates are checked elsewhere."""
     try:
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(path)
+        # OpenSSL would ask for the passphrase of a key, and read it from the standard input
+        server.load_cert_chain(path, password="")
         return not authority or _is_trusted(server, authority)
     except (OSError, ValueError):
         return False

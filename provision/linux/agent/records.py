@@ -1,4 +1,4 @@
-"""The records of FortiGates in the manifest."""
+"""Store the records of FortiGates in the manifest."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ from provision.linux.agent.tokens_file import read_tokens
 
 # Bytes of a feed that are read: the largest that the settings allow has about 115 million.
 LARGEST_FEED = 128_000_000
+# Seconds to get it.
+FEED_TIMEOUT = 60
 # The certificate, the URL and the headers.
 Feed = tuple[str, str, dict[str, str]]
 
@@ -115,7 +117,7 @@ def _post(certificate: str, url: str, headers: dict[str, str], line: str) -> Non
 def _wait(feed: Feed, address: str, there: bool, patience: float) -> None:
     deadline = time.monotonic() + patience
     while True:
-        status, body = fetch(*feed, largest=LARGEST_FEED)
+        status, body = fetch(*feed, timeout=FEED_TIMEOUT, largest=LARGEST_FEED)
         listed: list[str] = body.split()
         if status == 200 and (address in listed) == there:
             return

@@ -1,4 +1,4 @@
-"""The state of the shield, which banstitch-rules writes: see banstitch_shared/shield_file.py."""
+"""Read the state of the shield, which banstitch-rules writes: see banstitch_shared/shield_file.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_shield_state(folder: str) -> Optional[ShieldState]:  # noqa: UP045 - Py
     """Return the shield that is up, or would be, without its networks; None for none."""
     if not os.path.exists(os.path.join(folder, NAME)):
         return None
-    # what reads it takes long to import, and there is hardly ever a shield
+    # this takes long to import, and there is hardly ever a shield
     from banstitch_shared.shield_file import read_shield
 
     shield = read_shield(folder, time.time())

@@ -63,7 +63,7 @@ def _reads_no_log() -> bool:
 
 def _is_refused(fix: str) -> bool:
     """Ask fail2ban itself, as if our correction were not there."""
-    # what this needs takes long to import, and hardly any observation comes here
+    # this takes long to import, and hardly any observation comes here
     from provision.linux.agent.fail2ban_check import check_fail2ban
 
     return "log file for sshd jail" in check_fail2ban({}, leave_out=[fix])

@@ -15,8 +15,8 @@ _PROPERTIES = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,Listen"
 def read_states(questions: Sequence[ServiceQuestion]) -> dict[str, ServiceState]:
     """Return whether each unit exists, is enabled, is active, and answers if it has an address.
 
-    ``certificate`` of a question: the file of the one with which the unit must answer. ``listens``: where a
-    socket will listen; ``taken_by`` names the other program that does.
+    In a question, ``certificate`` is the file of the certificate with which the unit must answer, and
+    ``listens`` is where a socket will listen. ``taken_by`` names another program that listens there.
     """
     shown = _show([each.name for each in questions])
     return {each.name: _judge(each, found) for each, found in zip(questions, shown)}
@@ -68,7 +68,7 @@ def _find_taker(question: ServiceQuestion, shown: str) -> str:
     own = [line.split(" ")[0] for line in shown.splitlines()]
     if not question.listens or question.listens in own:
         return ""
-    # what finds a program takes long to import, and in hardly any look something has the port
+    # this takes long to import, and hardly ever does another program have the port
     from provision.linux.agent import ports
 
     return ports.taken(question.listens, question.name, own)

@@ -1,4 +1,4 @@
-"""Read what a certificate says from its bytes (RFC 5280): to start openssl takes ten times as long."""
+"""Read the facts in a certificate from its bytes (RFC 5280): to start openssl takes ten times as long."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class Extension(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A name of a kind; of another kind than those of :data:`KINDS`, its number."""
+    """A name of a kind. Of another kind than those of :data:`KINDS` its number is kept, and no value."""
 
     kind: str
     value: str
 
 
 class Facts(NamedTuple):
-    """What a certificate says; ``end`` in epoch seconds, ``extensions`` by identifier."""
+    """The facts in a certificate; ``end`` in epoch seconds, ``extensions`` by identifier."""
 
     end: float
     extensions: dict[bytes, Extension]
 
 
 def read_facts(der: bytes) -> Facts:
-    """Return what the certificate in ``der`` says.
+    """Return the facts in the certificate ``der``.
 
     Raises:
-        ValueError, IndexError: it is none.
+        ValueError, IndexError: it is none. The functions below raise the same for a damaged extension.
     """
     body = [*read_items(_open(_open(der)))]
     fields = body[1:] if body[0][0] == _VERSION else body
@@ -86,17 +86,27 @@ def read_permitted(value: bytes) -> list[Name]:
     parts = [*read_items(_open(value))]
     if [tag for tag, _ in parts] != [0xA0]:
         return []
-    return [_read_name(*next(read_items(each))) for _, each in read_items(parts[0][1])]
+    return [_read_name(*_read_first(each)) for _, each in read_items(parts[0][1])]
 
 
 def _open(der: bytes) -> bytes:
     """Return the content of the first value in ``der``."""
-    return next(read_items(der), (0, b""))[1]
+    return _read_first(der)[1]
+
+
+def _read_first(der: bytes) -> tuple[int, bytes]:
+    """Return tag and content of the first value in ``der``."""
+    for item in read_items(der):
+        return item
+    raise ValueError("it holds nothing")
 
 
 def _read_name(tag: int, value: bytes) -> Name:
-    """Return a name; an address or, in constraints, an address with a mask that is not all ones."""
-    kind = KINDS.get(tag & 0x1F, str(tag & 0x1F))
+    """Return a name. In constraints an address has a mask, which is left out if it is all ones."""
+    number = tag & 0x1F
+    if number not in KINDS:
+        return Name(str(number), "")
+    kind = KINDS[number]
     if kind != "IP":
         text = value.decode("ascii", "backslashreplace")
         return Name(kind, "".join(c if c.isprintable() else "?" for c in text))

@@ -39,9 +39,9 @@ _CLEAN = (
 _ENVIRONMENT = 'env -i PATH="$PATH" HOME=/root ' + " ".join(
     f'${{{name}:+"{name}=${name}"}}' for name in ("http_proxy", "https_proxy", "no_proxy")
 )
-# Python's standard library may be cut down (python3-minimal), so what the agent needs is looked
-# for, not assumed; to import all of it would take longer than most requests. An old Python must be able to
-# compile this. Nothing is read before it is known that the agent can run.
+# Python's standard library may be cut down (python3-minimal), so what the agent needs is looked for, not
+# assumed. To import all of it would take longer than most requests. An old Python must be able to compile
+# this. Nothing is read before it is known that the agent can run.
 _START = f"""\
 import sys
 mark = sys.argv[1]

@@ -1,4 +1,4 @@
-"""Say what a ban host of an inventory holds, in words that every tool has."""
+"""Describe what a ban host of an inventory holds, in words that every tool has."""
 
 from __future__ import annotations
 

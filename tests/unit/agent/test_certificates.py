@@ -98,6 +98,57 @@ def test_a_ca_that_may_sign_more_is_not_limited(
     assert found(path).permits == []
 
 
+def encode(tag: int, *values: bytes) -> bytes:
+    """Return the values one after another, as one value in DER."""
+    content = b"".join(values)
+    size = len(content)
+    return bytes([tag, size] if size < 128 else [tag, 0x82, size >> 8, size & 255]) + content
+
+
+# A list; the numbers of an email address, a host name, a URI, an address and a directory's name.
+LIST, EMAIL, DNS, URI, IP, DIRECTORY = 0x30, 0x81, 0x82, 0x86, 0x87, 0xA4
+
+
+def test_names_of_any_length_and_kind_can_be_answered(tmp_path: Path) -> None:
+    """A certificate that somebody was given may hold what no FortiGate looks at."""
+    names = encode(DNS, b"a.example"), encode(URI, b"u" * 300), encode(DIRECTORY, b"\0" * 300)
+    path = make(tmp_path, f"subjectAltName=DER:{encode(LIST, *names).hex()}")
+    assert found(path).names == ["4", "a.example", "u" * 255]
+
+
+@pytest.mark.parametrize(
+    ("host", "permits"),
+    [
+        (encode(DNS), ["192.0.2.1", "DNS:"]),
+        (encode(DNS, b"x" * 300), ["192.0.2.1", "x" * 255]),
+        (b"", None),
+    ],
+    ids=["any host", "a long name", "damaged"],
+)
+def test_odd_constraints_of_a_ca_can_be_answered(
+    tmp_path: Path, host: bytes, permits: list[str] | None
+) -> None:
+    address = encode(IP, b"\xc0\0\2\1" + b"\xff" * 4)
+    closed = encode(EMAIL, b".invalid"), encode(URI, b".invalid")
+    names = (encode(LIST, each) for each in (host, address, *closed))
+    constraints = encode(LIST, encode(0xA0, *names)).hex()
+    path = make(tmp_path, f"nameConstraints=critical,DER:{constraints}", SERVERS)
+    state = read_certificate(path, "")
+    assert (state and state.permits) == permits
+
+
+def test_nobody_is_asked_for_the_passphrase_of_a_key(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody could type it, and the rest of the request is what would be read in its place."""
+    path = Path(make(tmp_path))
+    argv = ["openssl", "pkey", "-in", str(tmp_path / "key.pem"), "-aes256", "-passout", "pass:word"]
+    key = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    path.write_text(key + (tmp_path / "certificate.pem").read_text())
+    assert not found(str(path)).sound
+    assert capfd.readouterr().err == ""
+
+
 def test_a_key_of_another_certificate_is_not_sound(tmp_path: Path) -> None:
     first = make(tmp_path)
     assert found(first).sound

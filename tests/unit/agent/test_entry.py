@@ -223,7 +223,7 @@ def test_the_agent_runs_from_its_zip_without_the_project(tmp_path: Path) -> None
         "from provision.linux.agent.entry import main\n"
         'main(b\'{"do": "nothing"}\', "a-mark")'
     )
-    argv = [sys.executable, "-I", "-c", program, str(archive)]
+    argv = [sys.executable, "-IS", "-c", program, str(archive)]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=True)
     frame = re.fullmatch(r"\na-mark:answer:([0-9]+)\n(.*)\n", done.stdout)
     assert frame is not None

@@ -17,15 +17,24 @@ from provision.linux.agent.http_client import Answer, fetch
 OK = b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
-class Listener:
-    """Answers everybody with the same bytes and keeps what was asked."""
+# Seconds between two pieces of an answer that comes slowly.
+PAUSE = 0.02
 
-    def __init__(self, answer: bytes, context: ssl.SSLContext | None, address: str) -> None:
+
+class Listener:
+    """Answers with the same bytes, all at once or ``slowly`` one by one, and keeps what was asked."""
+
+    def __init__(
+        self, answer: bytes, context: ssl.SSLContext | None, address: str, slowly: bool
+    ) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._server = socket.create_server((address, 0), family=family)
         self.port = self._server.getsockname()[1]
         self.asked = b""
-        self._answer, self._context = answer, context
+        self._context = context
+        self._pieces = [answer[n : n + 1] for n in range(len(answer))] if slowly else [answer]
+        self._pause = PAUSE if slowly else 0
+        self._closed = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -34,9 +43,12 @@ class Listener:
             peer = self._context.wrap_socket(plain, server_side=True) if self._context else plain
             with peer:
                 self.asked = peer.recv(65536)
-                peer.sendall(self._answer)
+                for piece in self._pieces:
+                    peer.sendall(piece)
+                    self._closed.wait(self._pause)
 
     def close(self) -> None:
+        self._closed.set()
         self._server.close()
 
 
@@ -49,9 +61,12 @@ def listen() -> Iterator[Listen]:
     started: list[Listener] = []
 
     def start(
-        answer: bytes, context: ssl.SSLContext | None = None, address: str = "127.0.0.1"
+        answer: bytes,
+        context: ssl.SSLContext | None = None,
+        address: str = "127.0.0.1",
+        slowly: bool = False,
     ) -> Listener:
-        started.append(Listener(answer, context, address))
+        started.append(Listener(answer, context, address, slowly))
         return started[-1]
 
     yield start
@@ -99,12 +114,25 @@ def test_what_is_not_a_whole_answer_is_none(listen: Listen, answer: bytes) -> No
     assert found.body
 
 
+@pytest.mark.parametrize(
+    "answer", [b"X-A: b\r\n" * 30, b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 200], ids=["head", "body"]
+)
+def test_nobody_is_waited_for_who_answers_byte_by_byte(listen: Listen, answer: bytes) -> None:
+    """The receiver's user could keep the agent, and with it the lock of the host, for days."""
+    listener = listen(answer, slowly=True)
+    found = fetch("", f"http://127.0.0.1:{listener.port}/", timeout=25 * PAUSE)
+    assert found == Answer(0, "no whole answer within 0.5 s")
+
+
 def test_no_more_is_read_than_was_wanted(listen: Listen) -> None:
     url = f"http://127.0.0.1:{listen(OK).port}/"
     assert fetch("", url, largest=3) == Answer(200, "hel")
 
 
-@pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/", "http://127.0.0.1/ HTTP/1.0", "http:///"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "ftp://127.0.0.1/", "http://127.0.0.1/ HTTP/1.0", "http:///", "http://127.0.0.1:65536/"],
+)
 def test_what_is_no_url_is_not_asked(url: str) -> None:
     assert fetch("", url).status == 0
 

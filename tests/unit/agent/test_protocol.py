@@ -74,6 +74,6 @@ def test_each_step_is_taken_and_each_object_taken_back_by_one_module() -> None:
 def test_each_kind_is_found_in_the_zip_as_well(tmp_path: Path) -> None:
     (tmp_path / "agent.zip").write_bytes(agent_zip())
     program = "from provision.linux.agent.kinds import KINDS; print(len(KINDS))"
-    argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, 'agent.zip'); {program}"]
+    argv = [sys.executable, "-IS", "-c", f"import sys; sys.path.insert(0, 'agent.zip'); {program}"]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert int(done.stdout) == len(KINDS)

@@ -118,7 +118,8 @@ Content = Annotated[str, Bounds(pattern=_BASE64, max_length=1_400_000)]
 Certificates = Annotated[str, Bounds(pattern=f"^(?:{_PEM})*$", max_length=200_000)]
 # A foreign file may have any name; the code that prints it escapes it.
 FileName = Annotated[str, Bounds(min_length=1, max_length=1100)]
-CertificateName = Annotated[str, Bounds(pattern="^[ -~]{1,255}$")]
+LONGEST_NAME = 255
+CertificateName = Annotated[str, Bounds(pattern=f"^[ -~]{{1,{LONGEST_NAME}}}$")]
 Version = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9.+:~/?_ -]{1,100}$")]
 Process = Annotated[str, Bounds(pattern=r"^[!-~]{1,300}:[0-9]{1,9}$")]
 WORD = "[a-z][a-z0-9_]{0,39}"

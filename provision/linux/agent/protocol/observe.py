@@ -1,4 +1,4 @@
-"""The request to observe: apart from the others, since nothing else is needed to look at a host."""
+"""The request to observe, apart from the others: a look at a host needs no other."""
 
 from __future__ import annotations
 

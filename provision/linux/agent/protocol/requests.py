@@ -1,4 +1,4 @@
-"""The requests that the agent carries out, each with the form of its answer; to observe is in observe.py."""
+"""The requests that the agent carries out, each with the form of its answer. Observe is in observe.py."""
 
 from __future__ import annotations
 
