@@ -215,9 +215,14 @@ def matches(names: str, host: str) -> bool:
     """Return whether the names of a line include ``host``, which must be in lower case."""
     if names.startswith("|"):
         return _is_hash_of(names, host)
+    return matches_patterns(names.lower().split(","), host)
+
+
+def matches_patterns(patterns: Iterable[str], name: str) -> bool:
+    """Return whether ``name`` matches one of ``patterns``, and none of those that begin with `!`."""
     matched = False
-    for pattern in names.lower().split(","):
-        if _matches_pattern(pattern.removeprefix("!"), host):
+    for pattern in patterns:
+        if _matches_pattern(pattern.removeprefix("!"), name):
             if pattern.startswith("!"):
                 return False
             matched = True
