@@ -113,6 +113,17 @@ def _merge(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
+def list_texts(value: object) -> Iterator[str]:
+    """Yield each text and number in ``value`` that is long enough to be masked."""
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from list_texts(item)
+    elif value is not None and not isinstance(value, bool) and len(str(value)) >= SHORTEST:
+        yield str(value)
+
+
 def escape(text: str, but: str = "\n\t") -> str:
     """Return ``text`` with control characters ``but`` these in the spelling of a string literal."""
     return "".join(c if c.isprintable() or c in but else repr(c)[1:-1] for c in text)

@@ -98,7 +98,7 @@ def plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePla
     from provision.engine import site
 
     def plan(name: str) -> SitePlan:
-        return site.plan_site(name, job, report, app.secrets, app.codes)
+        return site.plan_site(name, job, report, app.secrets, app.codes, app.hops)
 
     def report_failed(name: str, error: Exception) -> SitePlan:
         return report_broken_plan(job.sites[name], job.verb, error)
@@ -128,7 +128,9 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exi
             return Exit.OK
 
     def apply(approved: SitePlan) -> SiteResult:
-        return site.apply_site(approved.name, job, approved, report, app.secrets, app.codes)
+        return site.apply_site(
+            approved.name, job, approved, report, app.secrets, app.codes, app.hops
+        )
 
     def report_failed(approved: SitePlan, error: Exception) -> SiteResult:
         return report_broken(job.sites[approved.name], error)

@@ -139,7 +139,7 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
         click.echo("nothing was changed", err=True)
         return Exit.OK
     report = open_report(app, flags)
-    run = create_job(app, flags, "rotate", sites).begin(report, app.secrets, app.codes)
+    run = create_job(app, flags, "rotate", sites).begin(report, app.secrets, app.codes, app.hops)
     results = run_sites(
         app,
         flags,
@@ -156,7 +156,7 @@ def show_status(app: App, flags: Flags) -> Exit:
     """Show the state of each site: drift, receiver, bans, last polls."""
     sites = choose_sites(app, flags, connect=True)
     report = open_report(app, flags)
-    run = create_job(app, flags, "status", sites).begin(report, app.secrets, app.codes)
+    run = create_job(app, flags, "status", sites).begin(report, app.secrets, app.codes, app.hops)
 
     def ask_site(selected: Selected) -> SiteResult:
         return status.collect_status(run, selected)
@@ -179,7 +179,7 @@ def ask_sites(
     sites = sites or choose_sites(app, flags, connect=True)
     chosen = list(sites.values())
     report = open_report(app, flags)
-    run = create_job(app, flags, verb, sites).begin(report, app.secrets, app.codes)
+    run = create_job(app, flags, verb, sites).begin(report, app.secrets, app.codes, app.hops)
     by_site = requests.build_requests([selected.site for selected in chosen], build(run))
 
     def ask_site(selected: Selected) -> SiteResult:

@@ -22,6 +22,7 @@ from provision.fortios.config.versions import (
     read_version,
 )
 from provision.inventory import PLAYBOOK
+from provision.ssh.hops import Hops
 
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail
@@ -40,6 +41,7 @@ class App:
     output: Output
     reports: Reports
     codes: Codes | None = None
+    hops: Hops | None = None
 
     @cached_property
     def plays(self) -> tuple[Play, ...]:
@@ -117,8 +119,8 @@ def _add_options(
 
             return list_chosen(context.obj, flags, context.info_name or "", values.get("file"))
         context.obj.reports.open(context.info_name, flags.report)
-        with ask_token.open_codes(flags.ask_token) as codes:
-            return command(replace(context.obj, codes=codes), flags, **values)
+        with Hops() as hops, ask_token.open_codes(flags.ask_token) as codes:
+            return command(replace(context.obj, codes=codes, hops=hops), flags, **values)
 
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     own = getattr(command, "__click_params__", [])

@@ -77,7 +77,8 @@ def _ask_for_password(prompt: str) -> str:
 
 def _find_skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Problem]:
     files = (_find_known_hosts(flags), *known_hosts.list_openssh_files())
-    return known_hosts.list_warnings(files, {(login.address, login.port) for login in logins})
+    endpoints = {each.known_as for login in logins for each in (login, *login.way)}
+    return known_hosts.list_warnings(files, endpoints)
 
 
 def open_report(app: App, flags: Flags) -> Report:

@@ -79,7 +79,7 @@ def apply_plan(app: App, flags: Flags, path: Path, expected: str) -> Exit:
     from provision.engine.fleet.approval import apply_saved_site
 
     def apply(plan: SitePlan) -> SiteResult:
-        return apply_saved_site(job, plan, report, app.secrets, app.codes)
+        return apply_saved_site(job, plan, report, app.secrets, app.codes, app.hops)
 
     def report_failed(plan: SitePlan, error: Exception) -> SiteResult:
         return report_broken(job.sites[plan.name], error)

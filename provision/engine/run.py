@@ -11,6 +11,7 @@ from provision.plan import Verb
 from provision.sites.builder import Play
 from provision.sites.selection import ChosenSites
 from provision.ssh.connection import Access
+from provision.ssh.hops import Hops
 from provision.ssh.known_hosts import list_openssh_files
 from provision.ssh.prompts import Codes
 
@@ -36,12 +37,17 @@ class Job:
     wait: int = 0
 
     def begin(
-        self, listener: Listener, secrets: Secrets | None = None, codes: Codes | None = None
+        self,
+        listener: Listener,
+        secrets: Secrets | None = None,
+        codes: Codes | None = None,
+        hops: Hops | None = None,
     ) -> Run:
         """Return the run of this job in this process.
 
         ``secrets``: the mask of this process, which has the inventory's secrets and learns all others.
-        ``codes``: asks the operator for codes, and keeps the connections that took one.
+        ``codes``: asks the operator for codes, and keeps the connections that took one. ``hops``: keeps the
+        connections to jump hosts.
         """
         known = secrets or Secrets(self.sites.hidden)
         return Run(
@@ -53,6 +59,7 @@ class Job:
                 listener.print_line,
                 list_openssh_files(),
                 codes,
+                hops,
             ),
             known,
             listener,

@@ -26,6 +26,7 @@ from provision.masking import Secrets, mask_plan, mask_result
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
+from provision.ssh.hops import Hops
 from provision.ssh.prompts import Codes
 
 if TYPE_CHECKING:
@@ -54,13 +55,15 @@ def plan_site(
     listener: Listener = SILENT,
     secrets: Secrets | None = None,
     codes: Codes | None = None,
+    hops: Hops | None = None,
 ) -> SitePlan:
     """Return the plan of ``job`` at the site ``name``; change nothing.
 
-    For `verify`, also run the self-test if nothing differs. ``listener``, ``secrets`` and ``codes`` belong
-    to this process: they show progress, mask all output, and ask for one-time codes.
+    For `verify`, also run the self-test if nothing differs. ``listener``, ``secrets``, ``codes`` and
+    ``hops`` belong to this process: they show progress, mask all output, ask for one-time codes, and share
+    the connections to jump hosts.
     """
-    run = job.begin(listener, secrets, codes)
+    run = job.begin(listener, secrets, codes, hops)
     return mask_plan(SiteRun(run, job.sites[name]).plan(), run.secrets)
 
 
@@ -71,6 +74,7 @@ def apply_site(
     listener: Listener = SILENT,
     secrets: Secrets | None = None,
     codes: Codes | None = None,
+    hops: Hops | None = None,
 ) -> SiteResult:
     """Carry out the plan ``approved`` at the site ``name``, and return the result.
 
@@ -85,7 +89,7 @@ def apply_site(
             f"a plan of {approved.verb} for {approved.name} must not be used to {job.verb} {name}"
         )
         raise InputError([Problem("", 0, message, "make a new plan")])
-    run = job.begin(listener, secrets, codes)
+    run = job.begin(listener, secrets, codes, hops)
     return mask_result(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
 
 

@@ -26,15 +26,15 @@ from provision.sites.settings import (
     find_unknown_settings,
     read_settings,
 )
+from provision.sites.ways import is_place_known
 from provision.ssh.login import Login
+from provision.ssh.ssh_config import Configs
 
 BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
 # A FortiGate's name is its user name at the receiver and a part of URLs. FortiOS accepts 35 characters.
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 # Names of secrets and logins that belong to the site itself, so no FortiGate may have them.
 RESERVED = (STATUS, VERIFY)
-# What the address of a host is made from.
-_ADDRESS = {"ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port"}
 _LONGEST_NAME = {BAN_HOSTS: 253, FORTIGATES: 35}
 
 Settings = Mapping[str, RoleSettings]
@@ -158,6 +158,7 @@ class _Builder:
     plays: Sequence[Play]
     secrets: Secrets
     problems: list[Problem] = field(default_factory=list)
+    configs: Configs = field(default_factory=Configs)
 
     def build(self) -> tuple[Site, ...]:
         """Return the sites that could be built; they are complete only if there are no problems."""
@@ -170,10 +171,8 @@ class _Builder:
                 ban_hosts[host.name] = BanHost(host.name, login, settings, doubts)
         fortigates: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
         for host in self._list_members(FORTIGATES):
-            if host.name in self._list_names(
-                BAN_HOSTS
-            ):  # already a problem; its other problems would only follow from it
-                continue
+            if host.name in self._list_names(BAN_HOSTS):
+                continue  # already a problem; its other problems would only follow from it
             login, settings = self._read_target(host, FORTIGATES)
             ban_host = self._find_ban_host(host)
             if login and ban_host in fortigates:
@@ -233,7 +232,7 @@ class _Builder:
             except InputError as error:
                 self.problems.extend(error.problems)
         try:
-            return read_login(host, scope, group == BAN_HOSTS, self.secrets), settings
+            return read_login(host, scope, group == BAN_HOSTS, self.secrets, self.configs), settings
         except InputError as error:
             self.problems.extend(error.problems)
             return None, settings
@@ -285,15 +284,16 @@ class _Builder:
 
     def _check_addresses(self, targets: Sequence[BanHost | FortiGate]) -> None:
         """Check that no two hosts have the same address: each would undo the other's changes."""
-        seen: dict[tuple[str, int], str] = {}
+        seen: dict[tuple[object, ...], str] = {}
         for target in targets:
-            if not _ADDRESS.isdisjoint(self.scopes[target.name].placeholders):
+            if not is_place_known(self.scopes[target.name]):
                 continue  # nothing was run, so there is no address yet
-            key = (target.login.address.lower(), target.login.port)
+            login, key = target.login, target.login.place
             if key in seen:
                 host = self.inventory.hosts[target.name]
                 variable = host.variables.get("ansible_host")
-                message = f"{target.name} has the address of {seen[key]}: {key[0]} port {key[1]}"
+                address = f"{login.destination.lower()} port {login.port}"
+                message = f"{target.name} has the address of {seen[key]}: {address}"
                 remedy = "correct ansible_host or ansible_port of one of them"
                 where = variable.where if variable else host.where
                 self.problems.append(where.problem(message, remedy))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,9 +19,12 @@ from provision.inventory.filters.text import read_bool
 from provision.inventory.loader import Host
 from provision.inventory.templates import NotRun
 from provision.inventory.variables import Where, is_secret_name
-from provision.masking import SHORTEST, Secrets
+from provision.masking import SHORTEST, Secrets, list_texts
 from provision.sites.unused_variables import find_unused
-from provision.ssh.login import DEFAULT_TIMEOUT, Login
+from provision.sites.ways import AFTER_VARIABLES, BEFORE_VARIABLES, Given, Way
+from provision.ssh.arguments import Arguments, parse_arguments
+from provision.ssh.login import DEFAULT_HOP_LIMIT, DEFAULT_TIMEOUT, Login
+from provision.ssh.ssh_config import Configs
 
 # If several names are set, the last one counts, as in Ansible's ssh connection.
 _ADDRESS = ("ansible_host", "ansible_ssh_host")
@@ -31,6 +37,8 @@ _BECOME = ("ansible_become",)
 _BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
 _BECOME_METHOD = ("ansible_become_method",)
 _BECOME_USER = ("ansible_become_user",)
+_HOP_LIMIT = ("ssh_hop_limit",)
+_MOST_LOGINS = 1000
 _PYTHON = ("ansible_python_interpreter",)
 # Ansible's modes of looking for Python, which Banstitch always does.
 _PYTHON_IS_FOUND = ("auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
@@ -43,30 +51,36 @@ _T = TypeVar("_T")
 Check = Callable[[object], _T]
 
 
-def read_login(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
+def read_login(
+    host: Host, scope: Scope, linux: bool, secrets: Secrets, configs: Configs | None = None
+) -> Login:
     """Return the login of ``host``; add its passwords to ``secrets``.
 
-    Defaults: its name as address, port 22, the current user (``admin`` on a FortiGate), and sudo
-    for everybody but root on a Linux host.
+    Defaults: its name as address, what OpenSSH's ``configs`` say about that, port 22, the current user
+    (``admin`` on a FortiGate), and sudo for everybody but root on a Linux host.
 
     Raises:
         InputError: every variable that cannot be resolved or has an impossible value.
     """
     reader = _Reader(scope, host.where, secrets)
-    user = reader.get(_USER, _parse_word, getpass.getuser() if linux else "admin")
+    way = reader.read_way(host, configs or Configs())
     login = Login(
         host=host.name,
         address=reader.get(_ADDRESS, _parse_word, host.name),
-        user=user,
-        port=reader.get(_PORT, _parse_port, 22),
+        user=getpass.getuser() if linux else "admin",
         password=reader.read_password(_PASSWORD),
-        private_key_file=reader.get(_KEY, _check_readable_file, None),
-        become=linux and reader.get(_BECOME, _parse_bool, user != "root"),
         become_password=reader.read_password(_BECOME_PASSWORD) if linux else None,
         python=reader.get(_PYTHON, _parse_interpreter, None) if linux else None,
-        unset=tuple(reader.unset),
-        warnings=reader.list_warnings(host, linux),
         timeout=reader.get(_TIMEOUT, _parse_seconds, DEFAULT_TIMEOUT),
+        hop_limit=reader.get(_HOP_LIMIT, _parse_count, DEFAULT_HOP_LIMIT),
+    )
+    with reader.collecting():
+        login = way.complete(login)
+    login = replace(
+        login,
+        become=linux and reader.get(_BECOME, _parse_bool, login.user != "root"),
+        unset=tuple(reader.unset),
+        warnings=(*reader.list_warnings(host, linux), *way.warnings),
     )
     if linux:
         reader.get(_BECOME_METHOD, _require_sudo, None)
@@ -112,6 +126,37 @@ class _Reader:
                 return default
         return default
 
+    def read_way(self, host: Host, configs: Configs) -> Way:
+        """Return what the variables say about the way to the host; mask what secrets they contain."""
+        given = {}
+        for name in (*BEFORE_VARIABLES, *AFTER_VARIABLES):
+            arguments = self.get((name,), _parse_arguments, Arguments())
+            if arguments != Arguments() and name not in self.scope.placeholders:
+                given[name] = Given(name, self.scope.locate(name), arguments)
+                if name in self.scope.secretive:
+                    self._mask_inserted(str(host.variables[name].value), str(self.scope.get(name)))
+        return Way(
+            configs,
+            given,
+            user=self.get(_USER, _parse_word, None),
+            port=self.get(_PORT, _parse_port, None),
+            key=self.get(_KEY, _check_readable_file, None),
+        )
+
+    def _mask_inserted(self, written: str, evaluated: str) -> None:
+        """Mask the words that expressions have put into a text, such as the password in a command."""
+        for word in re.split(r"[\s'\"=]+", evaluated):
+            if len(word) >= SHORTEST and word not in written:
+                self.secrets.add(word)
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Collect the problems that are raised."""
+        try:
+            yield
+        except InputError as error:
+            self.problems.extend(error.problems)
+
     def read_password(self, names: tuple[str, ...]) -> str | None:
         """Return a password and add it to the secrets; no message quotes its value."""
         password = self.get(names, self._read_secret, None)
@@ -129,7 +174,7 @@ class _Reader:
 
     def _read_secret(self, value: object) -> str | None:
         """Return a password; mask every value in its place, even one that is not a password."""
-        for text in _list_texts(value):
+        for text in list_texts(value):
             self.secrets.add(text)
         return _parse_password(value)
 
@@ -140,17 +185,6 @@ class _Reader:
         except InputError as error:
             self.problems.extend(error.problems)
             return ()
-
-
-def _list_texts(value: object) -> Iterator[str]:
-    """Yield each text and number in ``value`` that is long enough to be masked."""
-    if isinstance(value, Mapping):
-        value = [*value.keys(), *value.values()]
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _list_texts(item)
-    elif value is not None and not isinstance(value, bool) and len(str(value)) >= SHORTEST:
-        yield str(value)
 
 
 class _WrongValue(Exception):  # control flow of this file, never seen outside
@@ -168,23 +202,43 @@ def _parse_word(value: object) -> str:
     return value.strip()
 
 
-def _parse_port(value: object) -> int:
+def _read_number(value: object, most: int) -> int | None:
+    """Return a whole number from 1 to ``most``, or None if ``value`` is none."""
     text = str(value).strip()
-    digits = text.isascii() and text.isdecimal() and len(text) < 6
-    if isinstance(value, bool | float) or not digits or not 1 <= int(text) <= 65535:
+    digits = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+    wrong = isinstance(value, bool | float) or not digits or not 1 <= int(text) <= most
+    return None if wrong else int(text)
+
+
+def _parse_port(value: object) -> int:
+    port = _read_number(value, 65535)
+    if port is None:
         raise _WrongValue("must be a TCP port", "write a whole number from 1 to 65535")
-    return int(text)
+    return port
+
+
+def _parse_count(value: object) -> int:
+    count = _read_number(value, _MOST_LOGINS)
+    if count is None:
+        remedy = f"write a whole number from 1 to {_MOST_LOGINS}"
+        raise _WrongValue("must be a number of logins", remedy)
+    return count
 
 
 def _parse_seconds(value: object) -> float:
-    text = str(value).strip()
-    if (
-        isinstance(value, bool | float)
-        or not text.isdecimal()
-        or not 1 <= int(text) <= LONGEST_TIMEOUT
-    ):
+    seconds = _read_number(value, LONGEST_TIMEOUT)
+    if seconds is None:
         raise _WrongValue("must be a time-out", f"write whole seconds, from 1 to {LONGEST_TIMEOUT}")
-    return float(text)
+    return float(seconds)
+
+
+def _parse_arguments(value: object) -> Arguments:
+    if not isinstance(value, str):
+        raise _WrongValue("must be a string", "put quotes around it")
+    try:
+        return parse_arguments(value)
+    except ValueError as error:
+        raise _WrongValue(f"cannot be used: {error}", "write it as for ssh") from None
 
 
 def _parse_password(value: object) -> str | None:

@@ -5,7 +5,6 @@ A variable is honoured (`connection.py`), harmless (listed nowhere), or in a tab
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from provision.errors import InputError, Problem
@@ -14,7 +13,8 @@ from provision.inventory.filters.text import read_bool
 from provision.inventory.loader import Host
 
 _NO_CLIENT = "Banstitch does not run OpenSSH's client"
-_NO_JUMP = "no jump host is used: Banstitch connects to ansible_host directly"
+_NO_JUMP = "Banstitch reads the arguments of Ansible's ssh connection"
+_WRITE_JUMP = "write -o ProxyCommand=... into ansible_ssh_common_args"
 _KEYS = "host keys are always checked"
 _ACCEPT = "record a new key with --accept-new-host-keys or in known_hosts"
 _OTHER_NAME = "Banstitch reads the names of Ansible's ssh connection"
@@ -25,7 +25,6 @@ _KEY_IN_TEXT = (
 _PASSPHRASE = ("a key with a passphrase is used from ssh-agent only", "load it with ssh-add")
 _SUDO_OF_PATH = ("root is reached by the program sudo of the PATH", "leave it out")
 _NO_SUDO_OPTIONS = ("sudo is run without further options", "leave it out")
-_ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
 _KEY_CHECKS = (
     "ansible_host_key_checking",
     "ansible_ssh_host_key_checking",
@@ -35,7 +34,7 @@ _KEY_CHECKS = (
 _EVERYWHERE = {
     "ansible_ssh_executable": (_NO_CLIENT, "leave it out"),
     "ansible_ssh_pkcs11_provider": ("no smart card is used", "load its key into ssh-agent"),
-    "ansible_paramiko_proxy_command": (_NO_JUMP, "run Banstitch where it reaches the host"),
+    "ansible_paramiko_proxy_command": (_NO_JUMP, _WRITE_JUMP),
     "ansible_private_key": _KEY_IN_TEXT,
     "ansible_private_key_passphrase": _PASSPHRASE,
     "ansible_ssh_private_key": _KEY_IN_TEXT,
@@ -57,8 +56,8 @@ _ON_BAN_HOSTS = {
 _ON_FORTIGATES = {
     "ansible_command_timeout": ("Banstitch has its own time limits", "leave it out"),
     "ansible_connect_timeout": ("Banstitch reads ansible_timeout", "write ansible_timeout"),
-    "ansible_network_cli_proxy_command": (_NO_JUMP, "run Banstitch where it reaches the host"),
-    "ansible_libssh_proxy_command": (_NO_JUMP, "run Banstitch where it reaches the host"),
+    "ansible_network_cli_proxy_command": (_NO_JUMP, _WRITE_JUMP),
+    "ansible_libssh_proxy_command": (_NO_JUMP, _WRITE_JUMP),
 }
 _SSH = {"ssh", "smart", "paramiko", "paramiko_ssh", "network_cli", "libssh", "persistent"}
 _NOT_SSH = {"httpapi", "netconf", "local"}
@@ -74,9 +73,6 @@ def find_unused(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
     for name, (why, remedy) in table.items():
         if name in host.variables and _read_value(scope, name) not in (None, "", False):
             yield _warn(scope, name, why, remedy)
-    for name in _ARGUMENTS:
-        if name in host.variables:
-            yield from _check_arguments(scope, name)
     for name in _KEY_CHECKS:
         if name in host.variables and _is_off(_read_value(scope, name)):
             yield _warn(scope, name, _KEYS, _ACCEPT)
@@ -103,17 +99,6 @@ def _is_off(value: object) -> bool:
         return not read_bool(value)
     except ValueError:
         return False
-
-
-def _check_arguments(scope: Scope, name: str) -> Iterator[Problem]:
-    """Yield warnings about options of OpenSSH's client."""
-    text = str(_read_value(scope, name) or "")
-    if re.search(r"Proxy(Jump|Command)|(^|\s)-[JW]", text, re.IGNORECASE):
-        yield _warn(scope, name, _NO_JUMP, "run Banstitch where it reaches the host")
-    elif re.search(r"StrictHostKeyChecking|UserKnownHostsFile", text, re.IGNORECASE):
-        yield _warn(scope, name, _KEYS, _ACCEPT)
-    elif text.strip():
-        yield _warn(scope, name, _NO_CLIENT, "write what it needs into ansible_* variables")
 
 
 def _check_connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:

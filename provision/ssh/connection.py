@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,12 +13,14 @@ from paramiko import ChannelException, SSHException
 
 from provision.errors import Unreachable
 from provision.ssh import causes, host_keys
+from provision.ssh.hops import Hops
 from provision.ssh.host_keys import HostKeyRefused
 from provision.ssh.known_hosts import find_keys
 from provision.ssh.login import Login
 from provision.ssh.methods import NamedKey, log_in
 from provision.ssh.packets import LoginState, Packets, Wire
 from provision.ssh.prompts import Codes, Reusable
+from provision.ssh.reach import explain_command, open_socket
 
 __all__ = [
     "CONNECT_ERRORS",
@@ -35,9 +36,6 @@ CONNECT_ERRORS = (SSHException, OSError, EOFError, ValueError)
 # Seconds for which a busy server is tried again, and seconds of the first pause.
 BUSY_FOR = 20.0
 FIRST_PAUSE = 0.5
-# Addresses of one name that are tried.
-MOST_ADDRESSES = 8
-_CHECK = "check ansible_host, ansible_port, and that SSH is let through to it"
 
 # Several threads may add a line to the same file.
 _FILE_LOCK = threading.Lock()
@@ -48,7 +46,8 @@ class Access:
 
     A host key is trusted if ``known_hosts`` or one of the files ``also`` has it. With ``accept_new``, the
     key of a host without any is trusted too and is added to ``known_hosts``; ``log`` receives a line that
-    names it. ``codes`` asks the operator for codes; None if nobody can type one.
+    names it. ``codes`` asks the operator for codes; None if nobody can type one. ``hops`` has the connections
+    to jump hosts.
     """
 
     def __init__(
@@ -58,28 +57,37 @@ class Access:
         log: Callable[[str], object] = str,
         also: Sequence[Path] = (),
         codes: Codes | None = None,
+        hops: Hops | None = None,
     ) -> None:
         self.known_hosts = known_hosts
         self.accept_new = accept_new
         self.codes = codes
+        self.hops = hops or Hops()
         self._log = log
         self._files = (known_hosts, *also)
 
-    def prepare(self, transport: paramiko.Transport, address: str, port: int) -> None:
+    def prepare(
+        self, transport: paramiko.Transport, address: str, port: int, more: Sequence[str] = ()
+    ) -> None:
         """Ask the server for a host key of a type that known_hosts has, before the key exchange.
 
-        Ask for AES-GCM first, too: no other cipher of paramiko's needs less time for each packet.
+        Ask for AES-GCM first, too: no other cipher of paramiko's needs less time for each packet. ``more``:
+        known_hosts files of this host.
 
         Raises:
             OSError: the inventory's known_hosts file cannot be read.
         """
-        known = find_keys(self._files, address, port)
+        known = find_keys(self._list_files(more), address, port)
         options = transport.get_security_options()
         options.key_types = host_keys.order_types(known, options.key_types)
         options.ciphers = sorted(options.ciphers, key=lambda name: "-gcm@" not in name)
 
-    def check(self, transport: paramiko.Transport, address: str, port: int) -> None:
+    def check(
+        self, transport: paramiko.Transport, address: str, port: int, more: Sequence[str] = ()
+    ) -> None:
         """Check the host key that the server has sent, before any secret is sent.
+
+        ``more``: known_hosts files of this host.
 
         Raises:
             HostKeyRefused: it is unknown, changed or revoked, or its certificate is invalid.
@@ -87,7 +95,7 @@ class Access:
         """
         key = transport.get_remote_server_key()
         with _FILE_LOCK:
-            known = find_keys(self._files, address, port)
+            known = find_keys(self._list_files(more), address, port)
             if host_keys.is_trusted(known, key, address.lower()):
                 return
             if known.keys or not self.accept_new:
@@ -96,6 +104,9 @@ class Access:
         self._log(
             f"{known.name} shows the {host_keys.describe_key(key)}: added to {self.known_hosts}"
         )
+
+    def _list_files(self, more: Sequence[str]) -> tuple[Path, ...]:
+        return (self._files[0], *map(Path, more), *self._files[1:])
 
     def take_connection(self, login: Login) -> Reusable | None:
         """Return the open connection that took a code for ``login``; the caller must give it back."""
@@ -137,22 +148,23 @@ def connect(login: Login, access: Access) -> Connection:
     named = NamedKey(login)
     if named.problem and not named.public and login.password is None:
         raise named.problem
-    transport = _open_trusted(login, access)
-    try:
-        log_in(transport, login, named, access.codes.ask if access.codes else None)
-    except BaseException:
-        transport.close()
-        raise
+    with access.hops.wait_for_turn(login):
+        transport = _open_trusted(login, access)
+        try:
+            log_in(transport, login, named, access.codes.ask if access.codes else None)
+        except BaseException:
+            transport.close()
+            raise
     return Connection(transport)
 
 
 def _open_trusted(login: Login, access: Access) -> paramiko.Transport:
     """Return an encrypted connection to a server whose host key is trusted."""
-    address, port = login.address, login.port
+    name, port = login.known_as
     try:
-        transport = _open_transport(login, lambda new: access.prepare(new, address, port))
+        transport = _open_transport(login, access)
         try:
-            access.check(transport, address, port)
+            access.check(transport, name, port, login.known_hosts)
         except BaseException:
             transport.close()
             raise
@@ -166,12 +178,10 @@ def _open_trusted(login: Login, access: Access) -> paramiko.Transport:
         ) from None
 
 
-def _open_transport(
-    login: Login, prepare: Callable[[paramiko.Transport], object]
-) -> paramiko.Transport:
+def _open_transport(login: Login, access: Access) -> paramiko.Transport:
     """Return an encrypted connection on which nothing has been checked yet.
 
-    ``prepare`` is called before the key exchange. A busy server is tried again for ``BUSY_FOR`` seconds.
+    A busy server is tried again for ``BUSY_FOR`` seconds.
 
     Raises:
         Unreachable: the class and the text give the cause.
@@ -179,7 +189,7 @@ def _open_transport(
     ends, pause, tries = time.monotonic() + BUSY_FOR, FIRST_PAUSE, 1
     while True:
         try:
-            return _start_transport(login, prepare)
+            return _start_transport(login, access)
         except causes.Busy as busy:
             wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 - so that clients do not return all at once
             if time.monotonic() + wait > ends:
@@ -188,12 +198,23 @@ def _open_transport(
         pause, tries = min(pause * 2, 4.0), tries + 1
 
 
-def _start_transport(
-    login: Login, prepare: Callable[[paramiko.Transport], object]
-) -> paramiko.Transport:
-    wire = Wire(_open_socket(login))
+def _take_hop(login: Login, access: Access) -> paramiko.Transport:
+    """Return the connection to the jump host before ``login``."""
+    if login.via is None:
+        raise RuntimeError("a login without a jump host takes none")
+    trust = (access.known_hosts, access.accept_new)
+    return access.hops.take_transport(login.via, trust, lambda hop: connect(hop, access))
+
+
+def _start_transport(login: Login, access: Access) -> paramiko.Transport:
+    sock = open_socket(login, lambda: _take_hop(login, access))
+    wire = Wire(sock)
     transport = paramiko.Transport(wire, packetizer_class=Packets)  # type: ignore[arg-type]
-    prepare(transport)
+    try:
+        access.prepare(transport, *login.known_as, login.known_hosts)
+    except BaseException:
+        transport.close()
+        raise
     # the timeout below ends first, and knows the phase
     transport.banner_timeout = transport.handshake_timeout = login.timeout + 5
     finished = threading.Event()
@@ -201,55 +222,12 @@ def _start_transport(
     in_time = finished.wait(login.timeout)
     if in_time and transport.is_active():
         return transport
-    transport.close()
-    if not wire.has_version:
-        raise causes.classify_missing_version(login, wire, in_time)
+    try:
+        if not wire.has_version:
+            ended = explain_command(login, sock) if in_time else None
+            raise ended or causes.classify_missing_version(login, wire, in_time)
+    finally:
+        transport.close()
     packets = transport.packetizer
     state = packets.state if isinstance(packets, Packets) else LoginState()
     raise causes.classify_handshake(login, transport, state, in_time)
-
-
-def _open_socket(login: Login) -> socket.socket:
-    errors: dict[str, OSError] = {}
-    for family, kind, protocol, _, address in _resolve(login):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(login.timeout)
-            sock.connect(address)
-            # a request is several packets, and each would wait until the one before it is acknowledged
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
-        except OSError as error:
-            errors[str(address[0])] = error
-            sock.close()
-    raise _classify_errors(login, errors)
-
-
-def _classify_errors(login: Login, errors: dict[str, OSError]) -> Unreachable:
-    """Return the error for a target that cannot be reached at any of its addresses."""
-    if all(isinstance(error, ConnectionResetError) for error in errors.values()):
-        return causes.build_busy(login, "")
-    if all(isinstance(error, TimeoutError) for error in errors.values()):
-        return causes.TimedOut(
-            f"{login.where}: no answer to the connection within {login.timeout:g} s", _CHECK
-        )
-    reasons = {address: error.strerror or str(error) for address, error in errors.items()}
-    if len(set(reasons.values())) == 1:
-        text = next(iter(reasons.values()))
-    else:
-        text = ", ".join(f"{address}: {reason}" for address, reason in reasons.items())
-    return Unreachable(f"{login.where}: cannot connect: {text}", _CHECK)
-
-
-def _resolve(
-    login: Login,
-) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str | int, ...]]]:
-    try:
-        addresses = socket.getaddrinfo(login.address, login.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "this is not the name of a host"
-        raise Unreachable(
-            f"{login.where}: the name {login.address} has no address: {reason}",
-            "check ansible_host, and the name server of this machine",
-        ) from None
-    return addresses[:MOST_ADDRESSES]  # type: ignore[return-value]

@@ -212,12 +212,15 @@ def _read_openssh_header(body: bytes) -> tuple[bytes, bytes] | None:
 
 
 def read_public_part(path: str) -> bytes:
-    """Return the public key of an encrypted private key, from its header or from the file beside it."""
+    """Return the public key of a key file: from its header, from the file beside it, or from itself."""
     file = Path(path).expanduser()
     try:
-        if opened := _OPENSSH.search(_read_file(file)):
+        data = _read_file(file)
+        if opened := _OPENSSH.search(data):
             header = _read_openssh_header(opened[1])
             return header[1] if header else b""
+        if re.match(rb"(ssh-|ecdsa-|sk-)\S+ ", data):
+            return base64.b64decode(data.split()[1])
         words = Path(f"{file}.pub").read_text("ascii").split()
         return base64.b64decode(words[1])
     except (OSError, ValueError, IndexError, UnusableKey):

@@ -39,7 +39,7 @@ class _Refusals:
         self._lock = threading.Lock()
 
     def _hash(self, login: Login) -> bytes:
-        text = "\0".join((login.address, str(login.port), login.user, login.password or ""))
+        text = "\0".join((repr(login.place), login.user, login.password or ""))
         return hmac.digest(self._salt, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
     def add(self, login: Login) -> None:
@@ -128,18 +128,39 @@ class _LogIn:
                 yield from add_certificate(key, self._named.file)
 
     def _yield_other_keys(self) -> Iterator[Key]:
+        """Yield the keys of OpenSSH's configuration, then of ssh-agent, then the default ones."""
         seen = {key.blob for key in self._attempts.refused}
-        for key in self._agent:
+        for key in self._list_other_keys():
             if key.blob not in seen and key.blob != self._named.public:
                 seen.add(key.blob)
                 yield key
-        if self._login.private_key_file:
+
+    def _list_other_keys(self) -> Iterator[Key]:
+        login = self._login
+        for file in login.identity_files:
+            if Path(file).is_file():  # as in OpenSSH, one that is missing is no error
+                yield from self._read_identity(file)
+        if not login.identities_only:
+            yield from self._agent
+        if login.private_key_file or login.identity_files:
             return
         for key_or_error in find_default_keys():
             if isinstance(key_or_error, causes.UnusableKey):
                 self._notes.append(key_or_error.message)
-            elif key_or_error.blob not in seen:
+            else:
                 yield key_or_error
+
+    def _read_identity(self, file: str) -> Iterator[Key]:
+        """Yield the key in ``file``; ssh-agent may hold it if the file cannot be opened."""
+        try:
+            yield from read_key(file)
+        except causes.UnusableKey as error:
+            public = read_public_part(file)
+            held = [key for key in self._agent if key.blob == public]
+            for key in held:
+                yield from add_certificate(key, Path(file))
+            if not held:
+                self._notes.append(error.message)
 
     def _may_offer_keys(self) -> bool:
         return "publickey" in self._attempts.allowed and not self._password_refused

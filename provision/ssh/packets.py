@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from paramiko.packet import Packetizer
 
 _DISCONNECT, _KEXINIT = 1, 20
 _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST = 51, 52, 53, 60
+_CHANNEL_OPEN, _CHANNEL_OPEN_FAILURE = 90, 92
 _NOTED = {_DISCONNECT, _KEXINIT, _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST}
 
 # Bytes that a server may send before its version; banners and characters of its messages that are kept.
@@ -25,6 +27,7 @@ MOST_CHARACTERS = 1 << 13
 # Bytes of one packet, as in OpenSSH; prompts in one request, of which even a smart card needs few.
 LARGEST = 1 << 18
 MOST_PROMPTS = 20
+MOST_REFUSALS = 10_000
 _VERSION = re.compile(rb"^SSH-.*\n", re.M)
 _KEXINIT_LISTS = ("key exchanges", "host keys", "ciphers", "ciphers", "MACs", "MACs")
 
@@ -94,16 +97,41 @@ class LoginState:
             self.add(_read_text(message))
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Why a channel was refused (RFC 4254, section 5.1)."""
+
+    code: int
+    text: str
+
+
 def _read_text(message: paramiko.Message) -> str:
     return message.get_string().decode("utf-8", "replace")
 
 
 class Packets(Packetizer):
-    """A packetizer of paramiko's that notes what a server sends during a login."""
+    """A packetizer of paramiko's that notes what a server sends during a login.
+
+    It also notes why a channel was refused: paramiko keeps only the last reason of all channels.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self.state = LoginState()
+        self._opening = threading.local()
+        self._refusals: dict[int, Refusal] = {}
+
+    def send_message(self, data: paramiko.Message) -> None:
+        """Send a packet; note which channel this thread is opening."""
+        if data.packet.getbuffer()[0] == _CHANNEL_OPEN:
+            message = paramiko.Message(data.asbytes()[1:])
+            message.get_string()
+            self._opening.channel = message.get_int()
+        super().send_message(data)
+
+    def take_refusal(self) -> Refusal | None:
+        """Return why the channel was refused that this thread has tried to open last."""
+        return self._refusals.pop(getattr(self._opening, "channel", -1), None)
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Return the next ``n`` bytes.
@@ -125,9 +153,17 @@ class Packets(Packetizer):
         kind, message = super().read_message()
         if kind == _INFO_REQUEST:
             self._check_prompts(paramiko.Message(message.asbytes()))
+        if kind == _CHANNEL_OPEN_FAILURE:
+            self._note_refusal(paramiko.Message(message.asbytes()))
         if kind in _NOTED and not self.state.accepted:
             self.state.note(kind, paramiko.Message(message.asbytes()))
         return kind, message
+
+    def _note_refusal(self, message: paramiko.Message) -> None:
+        channel = message.get_int()
+        refusal = Refusal(message.get_int(), _read_text(message)[:MOST_CHARACTERS])
+        if len(self._refusals) < MOST_REFUSALS:  # a server may refuse what nobody asked for
+            self._refusals[channel] = refusal
 
     def _check_prompts(self, request: paramiko.Message) -> None:
         if self.state.accepted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +22,15 @@ from tests.unit.inventory.vault_files import VaultFiles, create_vault_files
 def vaulted(tmp_path_factory: pytest.TempPathFactory) -> VaultFiles:
     """Return values and files that ansible-vault has encrypted."""
     return create_vault_files(tmp_path_factory.mktemp("vault"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give tests a home of their own: nobody's ~/.ssh/config may decide about their results."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("HOME", str(home))
+        yield home
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from provision.masking import Secrets
 from provision.plan import SitePlan, TargetPlan, format_approved
 from provision.results import SiteResult
 from provision.sites.builder import Selected
+from provision.ssh.hops import Hops
 from provision.ssh.prompts import Codes
 
 
@@ -29,6 +30,7 @@ def apply_saved_site(
     listener: Listener = SILENT,
     secrets: Secrets | None = None,
     codes: Codes | None = None,
+    hops: Hops | None = None,
 ) -> SiteResult:
     """Carry out the plan ``saved`` if a new plan of its site equals it; otherwise change nothing there.
 
@@ -36,13 +38,13 @@ def apply_saved_site(
     """
     saved = replace(saved, targets=tuple(map(_note_unplanned, saved.targets)))
     if any(target.is_due for target in saved.targets):
-        now = plan_site(saved.name, job, listener, secrets, codes)
+        now = plan_site(saved.name, job, listener, secrets, codes, hops)
         current = {target.host: target for target in now.targets}
         saved = replace(saved, targets=tuple(_take_news(each, current) for each in saved.targets))
         refused = _find_news(job, saved, current)
         if refused:
             return refused
-    return apply_site(saved.name, job, saved, listener, secrets, codes)
+    return apply_site(saved.name, job, saved, listener, secrets, codes, hops)
 
 
 def _note_unplanned(saved: TargetPlan) -> TargetPlan:

@@ -40,6 +40,11 @@ class AnsibleCore:
         found: list[dict[str, Any]] = self._ask("logins", list(variables))
         return found
 
+    def build_commands(self, variables: Sequence[dict[str, Any]]) -> list[list[str]]:
+        """Return the command line of `ssh` for each set of variables."""
+        found: list[list[str]] = self._ask("commands", list(variables))
+        return found
+
     def _ask(self, *question: Any) -> Any:
         assert self.process.stdin
         assert self.process.stdout

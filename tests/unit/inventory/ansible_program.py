@@ -110,10 +110,25 @@ def read_login(variables: dict[str, Any]) -> dict[str, Any]:
     return {**options, "become_pass": become.get_option("become_pass")}
 
 
+def answer_commands(variables: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the command line of `ssh` for each set of variables."""
+    return [build_command(values) for values in variables]
+
+
+def build_command(variables: dict[str, Any]) -> list[str]:
+    """Return the command line of `ssh` for variables."""
+    connection = connection_loader.get("ssh", PlayContext(), None)
+    connection.set_options(var_options=variables)
+    connection.host = connection.get_option("host")
+    connection.user = connection.get_option("remote_user")
+    return [word.decode() for word in connection._build_command("ssh", "ssh", connection.host)]
+
+
 ANSWERS: dict[str, Callable[..., object]] = {
     "inventory": answer_inventory,
     "values": answer_values,
     "logins": answer_logins,
+    "commands": answer_commands,
 }
 
 

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import paramiko
-from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_PARTIALLY_SUCCESSFUL,
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_FAILED_CONNECT_FAILED,
+    OPEN_SUCCEEDED,
+)
 from paramiko.server import InteractiveQuery
 
 from provision.ssh.login import Login
@@ -32,7 +39,8 @@ class Rules:
     ``parting``: what it says when it hangs up, as a disconnect; ``banner``: what it says before that;
     ``text``: what it says beside its prompts. ``closes_at``: a method at which it hangs up.
     ``before_key`` is called before the first method is tried; ``delay``: seconds before each answer.
-    ``busy``: how many connections it closes before it names its version.
+    ``busy``: how many connections it closes before it names its version. ``forwards``: it is a jump host;
+    ``refusals``: the codes with which it refuses its first channels.
     """
 
     password: str = "right-password"
@@ -54,14 +62,22 @@ class Rules:
     busy: int = 0
     before_key: Callable[[], None] | None = None
     delay: float = 0.0
+    forwards: bool = False
+    refusals: list[int] = field(default_factory=list)
+    host_key: paramiko.PKey = HOST_KEY
 
 
 @dataclass
 class Seen:
-    """What clients sent: a method and its secret for each attempt, over all connections."""
+    """What clients sent: a method and its secret for each attempt, over all connections.
+
+    ``forwarded``: where a jump host was asked to connect to.
+    """
 
     attempts: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
+    forwarded: list[tuple[str, int]] = field(default_factory=list)
+    transports: list[paramiko.Transport] = field(default_factory=list)
 
     def count(self, method: str) -> int:
         """Return how often a method was tried."""
@@ -120,6 +136,35 @@ class _Door(paramiko.ServerInterface):
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return OPEN_SUCCEEDED
 
+    def check_channel_direct_tcpip_request(
+        self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
+    ) -> int:
+        self._seen.forwarded.append(destination)
+        if self._rules.refusals:
+            return self._rules.refusals.pop(0)
+        if not self._rules.forwards:
+            return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        try:
+            target = socket.create_connection(destination)
+        except OSError:
+            return OPEN_FAILED_CONNECT_FAILED
+        threading.Thread(target=self._forward, args=[target], daemon=True).start()
+        return OPEN_SUCCEEDED
+
+    def _forward(self, target: socket.socket) -> None:
+        # channels are accepted in the order in which they were opened, and all lead to the same server
+        channel = None
+        while channel is None and self._transport.is_active():  # another thread may have taken it
+            channel = self._transport.accept(1)
+        if channel is None:
+            target.close()
+            return
+        back = threading.Thread(target=_pump, args=[target, channel], daemon=True)
+        back.start()
+        _pump(channel, target)
+        back.join()
+        target.close()
+
     def check_channel_pty_request(self, *_: Any) -> bool:
         return True
 
@@ -167,6 +212,14 @@ class _Door(paramiko.ServerInterface):
         self._transport.packetizer.send_message(message)
 
 
+def _pump(source: Any, sink: Any) -> None:
+    with contextlib.suppress(OSError, EOFError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError, EOFError):
+        sink.shutdown(socket.SHUT_RDWR)
+
+
 def _serve(connection: socket.socket, rules: Rules, seen: Seen, over: threading.Event) -> None:
     refused = {"pubkeys": SHA2} if rules.sha1_only else {}
     transport = paramiko.Transport(
@@ -174,7 +227,8 @@ def _serve(connection: socket.socket, rules: Rules, seen: Seen, over: threading.
         disabled_algorithms=refused,
         server_sig_algs=not (rules.sha1_only or rules.quiet_about_signatures),
     )
-    transport.add_server_key(HOST_KEY)
+    seen.transports.append(transport)
+    transport.add_server_key(rules.host_key)
     transport.get_security_options().kex = ("curve25519-sha256@libssh.org",)
     door = _Door(transport, rules, seen)
     with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
