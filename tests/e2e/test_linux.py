@@ -148,6 +148,21 @@ def test_plan_finds_each_drift_and_apply_repairs_only_that(linux_site: LabSite) 
         assert moved <= named, name
 
 
+def test_a_user_without_its_group_gets_it_back(linux_site: LabSite) -> None:
+    """A power cut can end useradd between two of its files."""
+    assert linux_site.run("apply", "-y").code == 0
+    before = linux_site.host.console("getent group banstitch", check=True).stdout
+    linux_site.host.console("sed -i /^banstitch:/d /etc/group /etc/gshadow", check=True)
+
+    assert ("create", "user:banstitch") in linux_site.run("plan", "--json").changes("bh1")
+    again = linux_site.run("apply", "-y")
+
+    assert again.code == 0, again.out + again.err
+    assert linux_site.host.console("getent group banstitch", check=True).stdout == before
+    assert linux_site.run("plan").code == 0
+    assert linux_site.run("verify").code == 0
+
+
 def test_a_removed_package_is_installed_again(linux_site: LabSite) -> None:
     assert linux_site.run("apply", "-y").code == 0
     linux_site.host.run("apt-get remove -y -q gunicorn", check=True)

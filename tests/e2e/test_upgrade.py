@@ -24,9 +24,9 @@ from tests.simulator.webhook import Delivery
 pytestmark = pytest.mark.lab
 
 NEW = "198.51.100.99"
-# Connections of one client, without an answer, that the receiver of version 0.1 drops as it stops: the one
-# with which it shakes hands at that moment. A firewall keeps its list then, and loses that one event.
-DROPPED = 1
+# Connections of one client, without an answer, that the receiver of version 0.1 drops as it stops: in each of
+# its two processes the one with which it shakes hands then. A firewall keeps its list, and loses that event.
+DROPPED = 2
 # Before and after the upgrade; a slow machine makes fewer each second.
 POLLS, EVENTS = 50, 20
 

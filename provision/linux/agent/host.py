@@ -187,6 +187,15 @@ def has_user(name: str) -> bool:
     return True
 
 
+def has_group(name: str) -> bool:
+    """Return whether the system knows this group."""
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 def owner_name(number: int) -> str:
     """Return the name of a user number, or the number if it has none."""
     try:

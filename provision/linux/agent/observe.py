@@ -14,7 +14,7 @@ from provision.linux.agent import memory
 from provision.linux.agent.digest import compute_digest
 from provision.linux.agent.fail2ban import read_jails
 from provision.linux.agent.foreign import list_foreign
-from provision.linux.agent.host import has_user, read
+from provision.linux.agent.host import has_group, has_user, read
 from provision.linux.agent.packages import find_held_lock, list_installed
 from provision.linux.agent.paths import read_state
 from provision.linux.agent.pem import read_certificate
@@ -82,9 +82,10 @@ def _observe_packages(request: Observe, manifest: memory.Manifest | None) -> dic
 
 
 def _observe_users(request: Observe, manifest: memory.Manifest | None) -> dict[str, bool]:
-    """Return whether each user exists."""
+    """Return whether each user exists, and the group of that name."""
     ours = {e.id.name for e in (manifest.objects if manifest else ()) if e.id.kind == "user"}
-    return {name: has_user(name) for name in sorted({*request.users, *ours})}
+    names = sorted({*request.users, *ours})
+    return {name: has_user(name) and has_group(name) for name in names}
 
 
 def observe_alone(request: Observe) -> Observed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import pwd
 from typing import Any
 
 from provision.linux.agent import host
@@ -26,6 +27,8 @@ def make(step: MakeUser, journal: Journal) -> None:
     identity = ResourceId("user", step.name)
     if host.has_user(step.name):
         journal.own(identity, {"theirs": True})
+        if not host.has_group(step.name):  # a power cut ended useradd between two of its files
+            _make_group(step.name)
         return
     if not os.access("/etc", os.W_OK):  # useradd would report a lock as the cause
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/etc")
@@ -39,6 +42,13 @@ def make(step: MakeUser, journal: Journal) -> None:
     journal.on_failure(lambda: _drop(step.name, before))
     argv = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", NO_SHELL]
     host.must([*argv, "--home-dir", step.home, step.name])
+
+
+def _make_group(name: str) -> None:
+    """Create the group of a user, with the number that the user has for it, if no other group has that."""
+    number = pwd.getpwnam(name).pw_gid
+    is_free = host.group_name(number) == str(number)
+    host.must(["groupadd", "--system", *(["--gid", str(number)] if is_free else []), name])
 
 
 def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
