@@ -45,17 +45,20 @@ class Rules:
     def bans_soon(self, rule: str, address: str) -> bool:
         return within(60, lambda: (rule, address) in self.bans() and address in feed(self.site))
 
-    def ban_by_every_rule(self) -> set[tuple[str, str]]:
-        """Have each rule ban somebody; return the bans, by rule and address."""
-        expected = {("trap", f"198.51.100.{number}") for number in (1, 2, 3)}
-        expected |= {("spray", f"198.51.{number}.7") for number in (1, 2, 3)}
+    def ban_by_every_rule(self, net: str) -> set[tuple[str, str]]:
+        """Have each rule ban somebody in a /16 such as "45.1"; return the bans, by rule and address.
+
+        Each test has a /16 of its own: fail2ban bans for longer whom it has banned before.
+        """
+        expected = {("trap", f"{net}.100.{number}") for number in (1, 2, 3)}
+        expected |= {("spray", f"{net}.{number}.7") for number in (1, 2, 3)}
         for rule, address in sorted(expected):
             self.event(address, "admin" if rule == "trap" else "alice")
         for _ in range(5):
-            self.event("198.51.150.8")
-            self.event("198.51.151.8", "jsmith", reason=UNKNOWN)
-        expected |= {("", "198.51.150.8"), ("slow", "198.51.150.8")}
-        expected |= {("unknown_user", "198.51.151.8"), ("network", "198.51.100.0/24")}
+            self.event(f"{net}.150.8")
+            self.event(f"{net}.151.8", "jsmith", reason=UNKNOWN)
+        expected |= {("", f"{net}.150.8"), ("slow", f"{net}.150.8")}
+        expected |= {("unknown_user", f"{net}.151.8"), ("network", f"{net}.100.0/24")}
         assert within(60, lambda: expected <= set(self.bans()))
         return expected
 
