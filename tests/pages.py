@@ -25,6 +25,7 @@ PAGES = ("docs/settings.md", "docs/commands.md", "docs/detections.md")
 # An option that all verbs but so many take is one of all but these.
 MOST_OTHERS = 3
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+_STOPPED = "Work in progress was finished; nothing else was started."
 _EXITS = {
     Exit.OK: "Everything is as it should be.",
     Exit.FAILED: "Something failed at a target. The message says which state it is in. Also used if"
@@ -33,8 +34,9 @@ _EXITS = {
     " not be read (`verify`, `status`); or new bans were over `receiver_ban_limit` (`status`).",
     Exit.USAGE: "The command line or the inventory is wrong. Nothing was contacted.",
     Exit.UNREACHABLE: "There is no session with a target: network, host key or login.",
-    Exit.INTERRUPTED: "Ctrl-C, or the terminal is gone. Work in progress was finished; nothing else was"
-    " started.",
+    Exit.HUNG_UP: f"SIGHUP: the terminal is gone. {_STOPPED}",
+    Exit.INTERRUPTED: f"Ctrl-C. {_STOPPED}",
+    Exit.TERMINATED: f"SIGTERM. {_STOPPED}",
 }
 
 

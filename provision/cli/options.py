@@ -25,7 +25,7 @@ from provision.inventory import PLAYBOOK
 
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail
-    from provision.cli.streams import Output
+    from provision.cli.streams import Output, Stop
     from provision.masking import Secrets
     from provision.sites.builder import Play
     from provision.ssh.prompts import Codes
@@ -39,6 +39,7 @@ class App:
     secrets: Secrets
     output: Output
     reports: Reports
+    stop: Stop
     codes: Codes | None = None
 
     @cached_property

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
 
-STOPPING = "Ctrl-C: finishing the work that has begun; nothing else will be started"
+STOPPING = "finishing the work that has begun; nothing else will be started"
 
 
 def choose_sites(app: App, flags: Flags, connect: bool, hosts: tuple[str, ...] = ()) -> ChosenSites:
@@ -130,11 +130,11 @@ def run_sites(
     """Do each item of ``work``, one for each site; ``failed`` builds the result of an item that raised.
 
     Raises:
-        Interrupted: on Ctrl-C, after the results of the finished sites were printed.
+        Interrupted: on Ctrl-C or a signal, after the results of the finished sites were printed.
     """
 
     def stop() -> None:
-        report.print_line(STOPPING, "yellow")
+        report.print_line(f"{app.stop.cause}: {STOPPING}", "yellow")
         if app.codes:
             app.codes.stop()
 
@@ -184,7 +184,7 @@ def print_results(
     interrupted: bool = False,
 ) -> Exit:
     """Print the results as lines or as the JSON document, and return the exit code."""
-    code = exit_code(results, interrupted)
+    code = app.stop.code if interrupted else exit_code(results)
     app.reports.keep(verb, results)
     if flags.json:
         write_json(sys.stdout.write, verb, code, results, app.secrets)
