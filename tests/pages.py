@@ -14,9 +14,11 @@ from pydantic.fields import FieldInfo
 
 from provision.cli import main
 from provision.results import Exit
+from provision.sites import rollout_settings
 from provision.sites.builder import list_roles
 from provision.sites.setting_errors import describe_range
 from provision.sites.setting_types import spell_duration
+from provision.sites.settings import Role
 from roles.detection.catalogue import CATALOGUE
 from tests import PROJECT
 from tests.plays import PLAYS
@@ -57,7 +59,8 @@ def _generate(name: str) -> str:
 def list_settings(role_name: str) -> Iterator[str]:
     """Return a table of the settings of one role, from its pydantic model."""
     yield from ("| setting | default | meaning |", "|---|---|---|")
-    (role,) = (role for role in list_roles(PLAYS) if role_name == role.NAME)
+    roles: list[Role] = [rollout_settings, *list_roles(PLAYS)]
+    (role,) = (role for role in roles if role_name == role.NAME)
     for name, field in role.Settings.model_fields.items():
         meaning = _describe_meaning(field).replace("|", "\\|")
         yield f"| `{name}` | {_describe_default(field)} | {meaning} |"

@@ -19,13 +19,17 @@ from provision.cli.runs import (
     list_untouched,
     open_report,
     print_results,
+    print_rollout,
     report_broken,
     report_broken_plan,
     require_terminal,
+    run_in_waves,
     run_sites,
 )
 from provision.desired import collect
 from provision.desired.export import find_misplaced, render_files
+from provision.engine.fleet.rollout import WaveRun
+from provision.engine.fleet.waves import Waves
 from provision.errors import spell_count
 from provision.fortios.config.versions import Version, format_version
 from provision.plan import SitePlan, Verb
@@ -106,19 +110,22 @@ def plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePla
     return run_sites(app, flags, report, job.verb, list(job.sites), plan, report_failed)
 
 
-def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exit:
+def change(app: App, flags: Flags, verb: Verb, yes: bool, waves: Waves, **options: Any) -> Exit:
     """Change every target once the operator has approved the plan."""
     from provision.engine import site
 
     require_terminal(verb, yes)
     report = open_report(app, flags)
     job = create_checked_job(app, flags, verb, **options)
+    run = WaveRun(job.sites, waves, report.print_line)
     planned = plan_sites(app, flags, report, job)
     summaries = list(map(summarize, planned))
     app.reports.keep(verb, summaries)
     if not yes and any(target.changes for site in summaries for target in site.targets):
         report.print_sites(summaries, flags.plan_detail)
         report.print_summary(summaries)
+        for line in run.describe_waves():
+            report.print_line(line)
         if app.output.error:  # a plan that could not be printed cannot be approved
             return Exit.FAILED
         if not click.confirm(f"\n{verb}?", err=True):
@@ -133,5 +140,6 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exi
     def report_failed(approved: SitePlan, error: Exception) -> SiteResult:
         return report_broken(job.sites[approved.name], error)
 
-    changed = run_sites(app, flags, report, verb, planned, apply, report_failed)
-    return print_results(app, flags, report, verb, changed, flags.detail)
+    work = {plan.name: plan for plan in planned}
+    changed = run_in_waves(app, flags, report, verb, run, work, apply, report_failed)
+    return print_rollout(app, flags, report, verb, run, changed)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +15,7 @@ from provision.cli import ask_token
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.engine import parallel, progress
+from provision.engine.fleet.rollout import WaveRun
 from provision.errors import InputError, Problem
 from provision.inventory.loader import find_folder
 from provision.inventory.vault.passwords import VaultOptions
@@ -132,7 +134,43 @@ def run_sites(
     Raises:
         Interrupted: on Ctrl-C or a signal, after the results of the finished sites were printed.
     """
+    with _print_interrupted(app, flags, report, verb), report:
+        return _run_all(app, flags, report, work, do, failed)
 
+
+def run_in_waves(
+    app: App,
+    flags: Flags,
+    report: Report,
+    verb: str,
+    run: WaveRun,
+    work: Mapping[str, Work],
+    do: Callable[[Work], SiteResult],
+    failed: Callable[[Work, Exception], SiteResult],
+) -> list[SiteResult]:
+    """Do the ``work`` of each site, by name, wave after wave, as :func:`run_sites` does."""
+
+    def attempt(item: Work) -> SiteResult:
+        try:
+            return do(item)
+        except Exception as error:  # noqa: BLE001 - reported; it counts as a failure of its wave
+            return failed(item, error)
+
+    def run_all(names: Sequence[str], do_site: Callable[[str], SiteResult]) -> list[SiteResult]:
+        return _run_all(app, flags, report, names, do_site, None)
+
+    with _print_interrupted(app, flags, report, verb), report:
+        return run.run(work, attempt, run_all)
+
+
+def _run_all(
+    app: App,
+    flags: Flags,
+    report: Report,
+    work: Sequence[Work],
+    do: Callable[[Work], Done],
+    failed: Callable[[Work, Exception], Done] | None,
+) -> list[Done]:
     def stop() -> None:
         report.print_line(f"{app.stop.cause}: {STOPPING}", "yellow")
         if app.codes:
@@ -142,9 +180,14 @@ def run_sites(
         if app.codes:
             ask_token.answer(app.codes, report, app.secrets)
 
+    return parallel.run_all(work, do, flags.forks, stop, failed, answer_questions)
+
+
+@contextmanager
+def _print_interrupted(app: App, flags: Flags, report: Report, verb: str) -> Iterator[None]:
+    """Print the results of the finished sites if the run is interrupted."""
     try:
-        with report:
-            return parallel.run_all(work, do, flags.forks, stop, failed, answer_questions)
+        yield
     except parallel.Interrupted as interruption:
         finished = [
             summarize(result) if isinstance(result, SitePlan) else result
@@ -152,6 +195,18 @@ def run_sites(
         ]
         print_results(app, flags, report, verb, finished, flags.detail, interrupted=True)
         raise
+
+
+def print_rollout(
+    app: App, flags: Flags, report: Report, verb: str, run: WaveRun, results: Sequence[SiteResult]
+) -> Exit:
+    """Print the results of a run in waves, and why it stopped; return the exit code."""
+    code = print_results(app, flags, report, verb, results, flags.detail)
+    stopped = run.describe_stop()
+    if stopped:
+        app.reports.note_error(stopped)
+        report.print_line(f"{stopped}\ncorrect the cause and run again", "red")
+    return code
 
 
 def report_broken(selected: Selected, error: Exception) -> SiteResult:

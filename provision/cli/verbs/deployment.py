@@ -12,6 +12,7 @@ from provision.cli.options import (
     Flags,
     add_common_options,
     add_printing_options,
+    add_wave_options,
     adopt_option,
     forget_option,
     fortios_option,
@@ -20,6 +21,7 @@ from provision.cli.options import (
 from provision.results import Exit
 
 if TYPE_CHECKING:
+    from provision.engine.fleet.waves import Waves
     from provision.fortios.config.versions import Version
 
 
@@ -66,6 +68,7 @@ def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path
 @adopt_option
 @forget_option
 @yes_option
+@add_wave_options
 @click.option("-C", "--check", is_flag=True, help="Run plan instead.")
 @click.option("--expect", default="", metavar="SHA256",
               help="Refuse FILE unless this is its hash, as show FILE prints it.")  # fmt: skip
@@ -79,6 +82,7 @@ def apply(
     yes: bool,
     check: bool,
     expect: str,
+    waves: Waves,
 ) -> Exit:
     """Change every target to match the inventory, after a question; or carry out the plan in FILE."""
     from provision.cli import deploy
@@ -88,12 +92,12 @@ def apply(
 
         if adopt or forget or check:
             raise click.UsageError("--adopt, --forget and --check must not be used with FILE")
-        return saved_plans.apply_plan(app, flags, file, expect)
+        return saved_plans.apply_plan(app, flags, file, expect, waves)
     if expect:
         raise click.UsageError("--expect needs FILE")
     if check:
         return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
-    return deploy.change(app, flags, "apply", yes, adopt=adopt, forget=forget)
+    return deploy.change(app, flags, "apply", yes, waves, adopt=adopt, forget=forget)
 
 
 @click.command()
@@ -126,6 +130,7 @@ def verify(app: App, flags: Flags, wait: int) -> Exit:
 @add_common_options
 @forget_option
 @yes_option
+@add_wave_options
 @click.option("--keep-packages", is_flag=True, help="Keep the packages that were installed.")
 @click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
 def teardown(
@@ -135,9 +140,10 @@ def teardown(
     yes: bool,
     keep_packages: bool,
     purge_data: bool,
+    waves: Waves,
 ) -> Exit:
     """Remove what was deployed and restore what was there before."""
     from provision.cli import deploy
 
     options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
-    return deploy.change(app, flags, "teardown", yes, **options)
+    return deploy.change(app, flags, "teardown", yes, waves, **options)
