@@ -6,6 +6,7 @@ Only the verbs that connect import `engine.site`, because it imports paramiko, w
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from provision.cli.runs import (
     create_job,
     list_untouched,
     open_report,
+    open_waves,
     print_results,
     print_rollout,
     report_broken,
@@ -28,7 +30,6 @@ from provision.cli.runs import (
 )
 from provision.desired import collect
 from provision.desired.export import find_misplaced, render_files
-from provision.engine.fleet.rollout import WaveRun
 from provision.engine.fleet.waves import Waves
 from provision.errors import spell_count
 from provision.fortios.config.versions import Version, format_version
@@ -97,8 +98,10 @@ def create_checked_job(
     return create_job(app, flags, verb, chosen, **options)
 
 
-def plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
-    """Return the plan of each site of ``job``."""
+def plan_sites(
+    app: App, flags: Flags, report: Report, job: Job, names: Sequence[str] | None = None
+) -> list[SitePlan]:
+    """Return the plan of each site of ``job``, or of those with these ``names`` only."""
     from provision.engine import site
 
     def plan(name: str) -> SitePlan:
@@ -107,7 +110,8 @@ def plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePla
     def report_failed(name: str, error: Exception) -> SitePlan:
         return report_broken_plan(job.sites[name], job.verb, error)
 
-    return run_sites(app, flags, report, job.verb, list(job.sites), plan, report_failed)
+    chosen = list(job.sites) if names is None else names
+    return run_sites(app, flags, report, job.verb, chosen, plan, report_failed)
 
 
 def change(app: App, flags: Flags, verb: Verb, yes: bool, waves: Waves, **options: Any) -> Exit:
@@ -117,9 +121,9 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, waves: Waves, **option
     require_terminal(verb, yes)
     report = open_report(app, flags)
     job = create_checked_job(app, flags, verb, **options)
-    run = WaveRun(job.sites, waves, report.print_line)
-    planned = plan_sites(app, flags, report, job)
-    summaries = list(map(summarize, planned))
+    run = open_waves(report, job.sites, waves)
+    planned = plan_sites(app, flags, report, job, run.open)
+    summaries = [*map(summarize, planned), *run.list_closed()]
     app.reports.keep(verb, summaries)
     if not yes and any(target.changes for site in summaries for target in site.targets):
         report.print_sites(summaries, flags.plan_detail)

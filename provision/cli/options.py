@@ -247,4 +247,7 @@ def add_wave_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+now_option = click.option(
+    "--now", is_flag=True, help="Change sites outside of their site_window, too."
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask before making changes.")

@@ -15,7 +15,7 @@ from provision.cli import ask_token
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.engine import parallel, progress
-from provision.engine.fleet.rollout import WaveRun
+from provision.engine.fleet.rollout import WaveRun, allow_always, check_window
 from provision.errors import InputError, Problem
 from provision.inventory.loader import find_folder
 from provision.inventory.vault.passwords import VaultOptions
@@ -28,6 +28,7 @@ from provision.ssh import known_hosts
 
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail, Report
+    from provision.engine.fleet.waves import Waves
     from provision.engine.run import Job
     from provision.ssh.login import Login
 
@@ -197,11 +198,19 @@ def _print_interrupted(app: App, flags: Flags, report: Report, verb: str) -> Ite
         raise
 
 
+def open_waves(report: Report, sites: Mapping[str, Selected], waves: Waves) -> WaveRun:
+    """Return the run at the ``sites`` that respects their windows of time."""
+    gate = allow_always if waves.now else check_window
+    return WaveRun(sites, waves, report.print_line, gate)
+
+
 def print_rollout(
     app: App, flags: Flags, report: Report, verb: str, run: WaveRun, results: Sequence[SiteResult]
 ) -> Exit:
     """Print the results of a run in waves, and why it stopped; return the exit code."""
-    code = print_results(app, flags, report, verb, results, flags.detail)
+    code = print_results(app, flags, report, verb, results, flags.detail, stopped=run.is_stopped)
+    if run.describe_closed():
+        report.print_line(run.describe_closed(), "cyan")
     stopped = run.describe_stop()
     if stopped:
         app.reports.note_error(stopped)
@@ -237,9 +246,12 @@ def print_results(
     results: Sequence[SiteResult],
     detail: Detail,
     interrupted: bool = False,
+    stopped: bool = False,
 ) -> Exit:
     """Print the results as lines or as the JSON document, and return the exit code."""
     code = app.stop.code if interrupted else exit_code(results)
+    if stopped and code == Exit.OK:  # nothing has failed, but nothing was tried either
+        code = Exit.FAILED
     app.reports.keep(verb, results)
     if flags.json:
         write_json(sys.stdout.write, verb, code, results, app.secrets)

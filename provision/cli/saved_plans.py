@@ -12,12 +12,12 @@ from provision.cli.report.json_document import write_json
 from provision.cli.report.outputs import open_output, write_output
 from provision.cli.runs import (
     open_report,
+    open_waves,
     print_results,
     print_rollout,
     report_broken,
     run_in_waves,
 )
-from provision.engine.fleet.rollout import WaveRun
 from provision.engine.fleet.saved_plans import SavedPlan, format_saved, read_saved
 from provision.engine.fleet.waves import Waves
 from provision.errors import InputError, Problem, spell_count
@@ -93,7 +93,7 @@ def apply_plan(app: App, flags: Flags, path: Path, expected: str, waves: Waves) 
         return report_broken(job.sites[plan.name], error)
 
     _print_origin(report, path, saved)
-    run = WaveRun(job.sites, waves, report.print_line)
+    run = open_waves(report, job.sites, waves)
     work = {plan.name: plan for plan in plans}
     changed = run_in_waves(app, flags, report, "apply", run, work, apply, report_failed)
     return print_rollout(app, flags, report, "apply", run, changed)

@@ -6,11 +6,12 @@ import difflib
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PlainValidator
 
 from provision.errors import Problem
 from provision.inventory.loader import Host
 from provision.sites.settings import RoleSettings
+from provision.sites.windows import Windows, parse_windows
 
 NAME = "site"
 PREFIX = "site_"
@@ -25,6 +26,11 @@ class Settings(RoleSettings):
         default=0,
         description="wave of apply, teardown and rotate with --waves to which the site belongs; beyond the"
         " last: the last; 0: by its place in the inventory",
+    )
+    site_window: Annotated[Windows, PlainValidator(parse_windows)] = Field(
+        default=(),
+        description="times in which apply and teardown may change the site, such as"
+        " Sat 01:00-05:00 Europe/Berlin or Mon-Fri 22:00-04:00 UTC, several with commas; empty: always",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from provision.cli.options import (
     adopt_option,
     forget_option,
     fortios_option,
+    now_option,
     yes_option,
 )
 from provision.results import Exit
@@ -69,6 +71,7 @@ def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path
 @forget_option
 @yes_option
 @add_wave_options
+@now_option
 @click.option("-C", "--check", is_flag=True, help="Run plan instead.")
 @click.option("--expect", default="", metavar="SHA256",
               help="Refuse FILE unless this is its hash, as show FILE prints it.")  # fmt: skip
@@ -83,10 +86,12 @@ def apply(
     check: bool,
     expect: str,
     waves: Waves,
+    now: bool,
 ) -> Exit:
     """Change every target to match the inventory, after a question; or carry out the plan in FILE."""
     from provision.cli import deploy
 
+    waves = replace(waves, now=now)
     if file:
         from provision.cli import saved_plans
 
@@ -131,6 +136,7 @@ def verify(app: App, flags: Flags, wait: int) -> Exit:
 @forget_option
 @yes_option
 @add_wave_options
+@now_option
 @click.option("--keep-packages", is_flag=True, help="Keep the packages that were installed.")
 @click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
 def teardown(
@@ -141,9 +147,11 @@ def teardown(
     keep_packages: bool,
     purge_data: bool,
     waves: Waves,
+    now: bool,
 ) -> Exit:
     """Remove what was deployed and restore what was there before."""
     from provision.cli import deploy
 
+    waves = replace(waves, now=now)
     options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
     return deploy.change(app, flags, "teardown", yes, waves, **options)

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from provision.engine.fleet.waves import Rollout, Waves, split_sites
@@ -13,6 +14,7 @@ from provision.engine.parallel import Interrupted
 from provision.errors import spell_count
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
+from provision.sites.windows import describe_opening, is_open
 
 Work = TypeVar("Work")
 # Does what the second argument does with each name, some of them at once.
@@ -23,22 +25,56 @@ _FAILED = ("failed", "unreachable")
 _LISTED = 20
 
 
+# Returns why a site may not be changed at this time; empty if it may.
+Gate = Callable[[Selected], str]
+
+
+def allow_always(_: Selected) -> str:
+    """Return the reason of a gate that is always open."""
+    return ""
+
+
+def check_window(selected: Selected) -> str:
+    """Return why a site may not be changed now, and when it may; empty if it is within its windows."""
+    now, windows = datetime.now(UTC), selected.site.rollout.site_window
+    if is_open(windows, now):
+        return ""
+    opens = describe_opening(windows, now)
+    return f"left alone: it is outside of its site_window, which opens {opens}; --now changes it anyway"
+
+
 @dataclass
 class WaveRun:
-    """A run in waves at the ``sites``; ``announce`` prints a line."""
+    """A run in waves at the ``sites``; ``announce`` prints a line.
+
+    ``gate`` is asked twice: before anything, since a closed site is not contacted and belongs to no wave, and
+    when the site is to begin.
+    """
 
     sites: Mapping[str, Selected]
     waves: Waves
     announce: Callable[[str], object]
+    gate: Gate = allow_always
 
     def __post_init__(self) -> None:
-        self._rollout = Rollout(len(self.sites), self.waves.budget)
+        reasons = {name: self.gate(selected) for name, selected in self.sites.items()}
+        self._closed = {name: why for name, why in reasons.items() if why}
+        self._rollout = Rollout(len(self.open), self.waves.budget)
         self._lock = threading.Lock()
         self._left: list[str] = []
 
+    @property
+    def open(self) -> list[str]:
+        """Return the names of the sites that the gate let in."""
+        return [name for name in self.sites if name not in self._closed]
+
+    def list_closed(self) -> list[SiteResult]:
+        """Return the results of the sites that the gate kept out."""
+        return [skip_site(self.sites[name], why) for name, why in self._closed.items()]
+
     def list_waves(self) -> list[tuple[str, ...]]:
         """Return the names of the sites in each wave."""
-        names = sorted(self.sites, key=lambda name: self.sites[name].site.place)
+        names = sorted(self.open, key=lambda name: self.sites[name].site.place)
         fixed = {name: self.sites[name].site.rollout.site_wave for name in names}
         return split_sites(names, self.waves.shares, fixed)
 
@@ -58,26 +94,31 @@ class WaveRun:
         do: Callable[[Work], SiteResult],
         run_all: RunAll,
     ) -> list[SiteResult]:
-        """Do the ``work`` of each site, by name, and return the results in the order of ``work``.
+        """Do the ``work`` of each site that is open, by name, and return the results of all in their order.
 
         A site that may not begin any more is skipped, with the reason.
 
         Raises:
             Interrupted: on Ctrl-C, with the results of all sites that had ended.
         """
-        done: dict[str, SiteResult] = {}
+        done = {result.name: result for result in self.list_closed()}
+        waves = self.list_waves()
 
         def do_unless_stopped(name: str) -> SiteResult:
             with self._lock:
                 why = self._rollout.stop
             if why:
                 return self._skip(name, why)
+            closed = self.gate(self.sites[name])
+            if closed:
+                self._closed[name] = closed
+                return skip_site(self.sites[name], closed)
             result = do(work[name])
             with self._lock:
                 self._rollout.note_site(find_failure(result))
             return result
 
-        for number, wave in enumerate(self.list_waves(), 1):
+        for number, wave in enumerate(waves, 1):
             names = [name for name in wave if name in work]
             if self._rollout.stop:
                 done |= {name: self._skip(name, self._rollout.stop) for name in names}
@@ -89,7 +130,9 @@ class WaveRun:
                 raise Interrupted([*done.values(), *interruption.finished]) from None
             done |= dict(zip(names, results, strict=True))
             self._rollout.end_wave()
-        return [done[name] for name in work]
+            if names and all(name in self._closed for name in names) and not self._rollout.stop:
+                self._rollout.stop = f"every site_window of {self._name_wave(number)} has closed"
+        return [done[name] for name in self.sites if name in done]
 
     def _begin_wave(self, number: int, names: Sequence[str]) -> None:
         self._rollout.begin_wave(self._name_wave(number))
@@ -100,6 +143,17 @@ class WaveRun:
         with self._lock:
             self._left.append(name)
         return skip_site(self.sites[name], f"not begun: {why}")
+
+    def describe_closed(self) -> str:
+        """Return which sites the gate kept out; empty if there are none."""
+        return (
+            f"outside of their site_window: {_list_names([*self._closed])}" if self._closed else ""
+        )
+
+    @property
+    def is_stopped(self) -> bool:
+        """Return whether some site may not begin any more."""
+        return bool(self._left)
 
     def describe_stop(self) -> str:
         """Return why the run stopped, and at which sites nothing was begun; empty if it did not stop."""

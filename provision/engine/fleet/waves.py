@@ -35,10 +35,14 @@ ALL = Share(_WHOLE, _WHOLE)
 
 @dataclass(frozen=True)
 class Waves:
-    """The options of a rollout: the shares of its waves, and the budget of failures."""
+    """The options of a rollout: the shares of its waves, and the budget of failures.
+
+    ``now``: windows of time do not count.
+    """
 
     shares: tuple[Share, ...] = (ALL,)
     max_fail: Share | None = None
+    now: bool = False
 
     @property
     def budget(self) -> Share | None:
