@@ -12,14 +12,19 @@ from provision.plan import Change, Kind, SitePlan, State, TargetPlan
 
 
 class Exit(IntEnum):
-    """The exit codes; the first that applies of USAGE, FAILED, UNREACHABLE, DIFFERS, OK."""
+    """The exit codes; the first that applies of USAGE, FAILED, UNREACHABLE, DIFFERS, OK.
+
+    A run that a signal stopped has 128 and the number of the signal, as shells do.
+    """
 
     OK = 0
     FAILED = 1
     DIFFERS = 2
     USAGE = 3
     UNREACHABLE = 4
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,8 @@ def _summarize_target(plan: TargetPlan) -> TargetResult:
     )
 
 
-def exit_code(sites: Iterable[SiteResult], interrupted: bool = False) -> Exit:
+def exit_code(sites: Iterable[SiteResult]) -> Exit:
     """Return the exit code for the states of all targets."""
-    if interrupted:
-        return Exit.INTERRUPTED
     states = {target.state for site in sites for target in site.targets}
     for state, code in (
         ("failed", Exit.FAILED),

@@ -14,9 +14,11 @@ from pydantic.fields import FieldInfo
 
 from provision.cli import main
 from provision.results import Exit
+from provision.sites import rollout_settings
 from provision.sites.builder import list_roles
 from provision.sites.setting_errors import describe_range
 from provision.sites.setting_types import spell_duration
+from provision.sites.settings import Role
 from roles.detection.catalogue import CATALOGUE
 from tests import PROJECT
 from tests.plays import PLAYS
@@ -25,6 +27,7 @@ PAGES = ("docs/settings.md", "docs/commands.md", "docs/detections.md")
 # An option that all verbs but so many take is one of all but these.
 MOST_OTHERS = 3
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+_STOPPED = "Work in progress was finished; nothing else was started."
 _EXITS = {
     Exit.OK: "Everything is as it should be.",
     Exit.FAILED: "Something failed at a target. The message says which state it is in. Also used if"
@@ -33,8 +36,9 @@ _EXITS = {
     " not be read (`verify`, `status`); or new bans were over `receiver_ban_limit` (`status`).",
     Exit.USAGE: "The command line or the inventory is wrong. Nothing was contacted.",
     Exit.UNREACHABLE: "There is no session with a target: network, host key or login.",
-    Exit.INTERRUPTED: "Ctrl-C, or the terminal is gone. Work in progress was finished; nothing else was"
-    " started.",
+    Exit.HUNG_UP: f"SIGHUP: the terminal is gone. {_STOPPED}",
+    Exit.INTERRUPTED: f"Ctrl-C. {_STOPPED}",
+    Exit.TERMINATED: f"SIGTERM. {_STOPPED}",
 }
 
 
@@ -55,7 +59,8 @@ def _generate(name: str) -> str:
 def list_settings(role_name: str) -> Iterator[str]:
     """Return a table of the settings of one role, from its pydantic model."""
     yield from ("| setting | default | meaning |", "|---|---|---|")
-    (role,) = (role for role in list_roles(PLAYS) if role_name == role.NAME)
+    roles: list[Role] = [rollout_settings, *list_roles(PLAYS)]
+    (role,) = (role for role in roles if role_name == role.NAME)
     for name, field in role.Settings.model_fields.items():
         meaning = _describe_meaning(field).replace("|", "\\|")
         yield f"| `{name}` | {_describe_default(field)} | {meaning} |"

@@ -6,6 +6,7 @@ Only the verbs that connect import `engine.site`, because it imports paramiko, w
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,18 @@ from provision.cli.runs import (
     create_job,
     list_untouched,
     open_report,
+    open_waves,
     print_results,
+    print_rollout,
     report_broken,
     report_broken_plan,
     require_terminal,
+    run_in_waves,
     run_sites,
 )
 from provision.desired import collect
 from provision.desired.export import find_misplaced, render_files
+from provision.engine.fleet.waves import Waves
 from provision.errors import spell_count
 from provision.fortios.config.versions import Version, format_version
 from provision.plan import SitePlan, Verb
@@ -93,8 +98,10 @@ def create_checked_job(
     return create_job(app, flags, verb, chosen, **options)
 
 
-def plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
-    """Return the plan of each site of ``job``."""
+def plan_sites(
+    app: App, flags: Flags, report: Report, job: Job, names: Sequence[str] | None = None
+) -> list[SitePlan]:
+    """Return the plan of each site of ``job``, or of those with these ``names`` only."""
     from provision.engine import site
 
     def plan(name: str) -> SitePlan:
@@ -103,22 +110,26 @@ def plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePla
     def report_failed(name: str, error: Exception) -> SitePlan:
         return report_broken_plan(job.sites[name], job.verb, error)
 
-    return run_sites(app, flags, report, job.verb, list(job.sites), plan, report_failed)
+    chosen = list(job.sites) if names is None else names
+    return run_sites(app, flags, report, job.verb, chosen, plan, report_failed)
 
 
-def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exit:
+def change(app: App, flags: Flags, verb: Verb, yes: bool, waves: Waves, **options: Any) -> Exit:
     """Change every target once the operator has approved the plan."""
     from provision.engine import site
 
     require_terminal(verb, yes)
     report = open_report(app, flags)
     job = create_checked_job(app, flags, verb, **options)
-    planned = plan_sites(app, flags, report, job)
-    summaries = list(map(summarize, planned))
+    run = open_waves(report, job.sites, waves)
+    planned = plan_sites(app, flags, report, job, run.open)
+    summaries = [*map(summarize, planned), *run.list_closed()]
     app.reports.keep(verb, summaries)
     if not yes and any(target.changes for site in summaries for target in site.targets):
         report.print_sites(summaries, flags.plan_detail)
         report.print_summary(summaries)
+        for line in run.describe_waves():
+            report.print_line(line)
         if app.output.error:  # a plan that could not be printed cannot be approved
             return Exit.FAILED
         if not click.confirm(f"\n{verb}?", err=True):
@@ -135,5 +146,6 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exi
     def report_failed(approved: SitePlan, error: Exception) -> SiteResult:
         return report_broken(job.sites[approved.name], error)
 
-    changed = run_sites(app, flags, report, verb, planned, apply, report_failed)
-    return print_results(app, flags, report, verb, changed, flags.detail)
+    work = {plan.name: plan for plan in planned}
+    changed = run_in_waves(app, flags, report, verb, run, work, apply, report_failed)
+    return print_rollout(app, flags, report, verb, run, changed)

@@ -13,7 +13,7 @@ import click
 from provision.cli.options import App
 from provision.cli.report.json_document import write_json
 from provision.cli.report.outputs import Reports
-from provision.cli.streams import shelter_streams, treat_hangup_as_interrupt
+from provision.cli.streams import shelter_streams, treat_signals_as_interrupt
 from provision.cli.verbs import VERBS
 from provision.engine import parallel, progress
 from provision.errors import BanstitchError, InputError
@@ -63,7 +63,7 @@ def main(load_plays: Callable[[], tuple[Play, ...]], argv: Sequence[str] | None 
     ``load_plays`` imports the roles. Only the verbs that need roles call it, `--help` does not.
     """
     gc.set_threshold(GARBAGE_AFTER)
-    with shelter_streams() as output, treat_hangup_as_interrupt():
+    with shelter_streams() as output, treat_signals_as_interrupt() as stop:
         secrets = Secrets()
         _set_up_logging(secrets)
         print_error = secrets.wrap_writer(lambda text: click.echo(escape(text), err=True))
@@ -73,7 +73,7 @@ def main(load_plays: Callable[[], tuple[Play, ...]], argv: Sequence[str] | None 
             )
             return Exit.FAILED
         arguments = list(sys.argv[1:] if argv is None else argv)
-        app = App(load_plays, secrets, output, Reports(secrets))
+        app = App(load_plays, secrets, output, Reports(secrets), stop)
         code = _write_reports(app, _run(app, arguments, print_error), print_error)
         if output.error is None:
             return code
@@ -113,7 +113,7 @@ def _run(app: App, arguments: list[str], print_error: Callable[[str], object]) -
             write_json(sys.stdout.write, verb, Exit.USAGE, (), app.secrets)
         return Exit.USAGE
     except (parallel.Interrupted, KeyboardInterrupt, click.Abort):
-        return fail("interrupted: run again to do the rest", Exit.INTERRUPTED)
+        return fail("interrupted: run again to do the rest", app.stop.code)
     except BanstitchError as error:
         return fail(str(error), Exit.FAILED)
     except Exception as error:  # noqa: BLE001 - operators see a traceback only with -vvv

@@ -18,11 +18,15 @@ from provision.cli.runs import (
     create_job,
     open_report,
     print_results,
+    print_rollout,
     report_broken,
     require_terminal,
+    run_in_waves,
     run_sites,
 )
 from provision.engine import requests
+from provision.engine.fleet.rollout import WaveRun
+from provision.engine.fleet.waves import Waves
 from provision.engine.run import Run
 from provision.errors import InputError, Problem
 from provision.linux.agent.protocol.observe import Request
@@ -129,27 +133,26 @@ def shield(app: App, flags: Flags, up: bool, duration: str, why: str) -> Exit:
     return print_results(app, flags, open_report(app, flags), "shield", results, flags.detail)
 
 
-def rotate(app: App, flags: Flags, yes: bool) -> Exit:
+def rotate(app: App, flags: Flags, yes: bool, waves: Waves) -> Exit:
     """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
     require_terminal("rotate", yes)
     sites = choose_sites(app, flags, connect=True)
-    chosen = [selected for selected in sites.values() if selected.fortigates]
-    names = [fortigate.name for selected in chosen for fortigate in selected.fortigates]
+    chosen = {name: selected for name, selected in sites.items() if selected.fortigates}
+    names = [fortigate.name for selected in chosen.values() for fortigate in selected.fortigates]
     if not yes and not click.confirm(f"new secrets for {', '.join(names)}?", err=True):
         click.echo("nothing was changed", err=True)
         return Exit.OK
     report = open_report(app, flags)
     run = create_job(app, flags, "rotate", sites).begin(report, app.secrets, app.codes, app.hops)
-    results = run_sites(
-        app,
-        flags,
-        report,
-        "rotate",
-        chosen,
-        lambda selected: requests.rotate(run, selected),
-        report_broken,
+    rollout = WaveRun(chosen, waves, report.print_line)
+
+    def rotate_site(selected: Selected) -> SiteResult:
+        return requests.rotate(run, selected)
+
+    results = run_in_waves(
+        app, flags, report, "rotate", rollout, chosen, rotate_site, report_broken
     )
-    return print_results(app, flags, report, "rotate", results, flags.detail)
+    return print_rollout(app, flags, report, "rotate", rollout, results)
 
 
 def show_status(app: App, flags: Flags) -> Exit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -13,6 +13,7 @@ import click
 
 from provision.cli import ask_token
 from provision.cli.report.outputs import Form, Reports, Wanted
+from provision.engine.fleet.waves import Waves, parse_share, parse_waves
 from provision.errors import InputError, Problem
 from provision.fortios.config.versions import (
     NEWEST,
@@ -26,7 +27,7 @@ from provision.ssh.hops import Hops
 
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail
-    from provision.cli.streams import Output
+    from provision.cli.streams import Output, Stop
     from provision.masking import Secrets
     from provision.sites.builder import Play
     from provision.ssh.prompts import Codes
@@ -40,6 +41,7 @@ class App:
     secrets: Secrets
     output: Output
     reports: Reports
+    stop: Stop
     codes: Codes | None = None
     hops: Hops | None = None
 
@@ -207,5 +209,47 @@ forget_option = click.option(
 )  # fmt: skip
 why_option = click.option(
     "--why", default="by hand", show_default=True, help="Reason to record in the audit."
+)
+
+
+class _ParsedType(click.ParamType[Any]):
+    """An option that ``parse`` reads; its ValueError is an error of the command line."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name, self._parse = name, parse
+
+    def convert(self, value: Any, param: click.Parameter | None, context: Any) -> Any:
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, context)
+
+
+_WAVES = (
+    click.option(
+        "--waves", type=_ParsedType("waves", parse_waves), default="100%", metavar="SHARES",
+        help="Change the sites in waves, such as 1,10%,100%; a wave that fails stops the next.",
+    ),
+    click.option(
+        "--max-fail", type=_ParsedType("share", parse_share), metavar="N|P%",
+        help="Begin no other site when more than N sites, or P% of all, have failed in the whole run.",
+    ),
+)  # fmt: skip
+
+
+def add_wave_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a rollout, which become the argument ``waves``."""
+
+    @wraps(command)
+    def call(*arguments: Any, waves: Any, max_fail: Any, **values: Any) -> Any:
+        return command(*arguments, waves=Waves(waves, max_fail), **values)
+
+    for option in reversed(_WAVES):
+        call = option(call)
+    return call
+
+
+now_option = click.option(
+    "--now", is_flag=True, help="Change sites outside of their site_window, too."
 )
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask before making changes.")

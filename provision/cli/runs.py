@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +15,7 @@ from provision.cli import ask_token
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.engine import parallel, progress
+from provision.engine.fleet.rollout import WaveRun, allow_always, check_window
 from provision.errors import InputError, Problem
 from provision.inventory.loader import find_folder
 from provision.inventory.vault.passwords import VaultOptions
@@ -26,13 +28,14 @@ from provision.ssh import known_hosts
 
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail, Report
+    from provision.engine.fleet.waves import Waves
     from provision.engine.run import Job
     from provision.ssh.login import Login
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
 
-STOPPING = "Ctrl-C: finishing the work that has begun; nothing else will be started"
+STOPPING = "finishing the work that has begun; nothing else will be started"
 
 
 def choose_sites(app: App, flags: Flags, connect: bool, hosts: tuple[str, ...] = ()) -> ChosenSites:
@@ -131,11 +134,47 @@ def run_sites(
     """Do each item of ``work``, one for each site; ``failed`` builds the result of an item that raised.
 
     Raises:
-        Interrupted: on Ctrl-C, after the results of the finished sites were printed.
+        Interrupted: on Ctrl-C or a signal, after the results of the finished sites were printed.
     """
+    with _print_interrupted(app, flags, report, verb), report:
+        return _run_all(app, flags, report, work, do, failed)
 
+
+def run_in_waves(
+    app: App,
+    flags: Flags,
+    report: Report,
+    verb: str,
+    run: WaveRun,
+    work: Mapping[str, Work],
+    do: Callable[[Work], SiteResult],
+    failed: Callable[[Work, Exception], SiteResult],
+) -> list[SiteResult]:
+    """Do the ``work`` of each site, by name, wave after wave, as :func:`run_sites` does."""
+
+    def attempt(item: Work) -> SiteResult:
+        try:
+            return do(item)
+        except Exception as error:  # noqa: BLE001 - reported; it counts as a failure of its wave
+            return failed(item, error)
+
+    def run_all(names: Sequence[str], do_site: Callable[[str], SiteResult]) -> list[SiteResult]:
+        return _run_all(app, flags, report, names, do_site, None)
+
+    with _print_interrupted(app, flags, report, verb), report:
+        return run.run(work, attempt, run_all)
+
+
+def _run_all(
+    app: App,
+    flags: Flags,
+    report: Report,
+    work: Sequence[Work],
+    do: Callable[[Work], Done],
+    failed: Callable[[Work, Exception], Done] | None,
+) -> list[Done]:
     def stop() -> None:
-        report.print_line(STOPPING, "yellow")
+        report.print_line(f"{app.stop.cause}: {STOPPING}", "yellow")
         if app.codes:
             app.codes.stop()
 
@@ -143,9 +182,14 @@ def run_sites(
         if app.codes:
             ask_token.answer(app.codes, report, app.secrets)
 
+    return parallel.run_all(work, do, flags.forks, stop, failed, answer_questions)
+
+
+@contextmanager
+def _print_interrupted(app: App, flags: Flags, report: Report, verb: str) -> Iterator[None]:
+    """Print the results of the finished sites if the run is interrupted."""
     try:
-        with report:
-            return parallel.run_all(work, do, flags.forks, stop, failed, answer_questions)
+        yield
     except parallel.Interrupted as interruption:
         finished = [
             summarize(result) if isinstance(result, SitePlan) else result
@@ -153,6 +197,26 @@ def run_sites(
         ]
         print_results(app, flags, report, verb, finished, flags.detail, interrupted=True)
         raise
+
+
+def open_waves(report: Report, sites: Mapping[str, Selected], waves: Waves) -> WaveRun:
+    """Return the run at the ``sites`` that respects their windows of time."""
+    gate = allow_always if waves.now else check_window
+    return WaveRun(sites, waves, report.print_line, gate)
+
+
+def print_rollout(
+    app: App, flags: Flags, report: Report, verb: str, run: WaveRun, results: Sequence[SiteResult]
+) -> Exit:
+    """Print the results of a run in waves, and why it stopped; return the exit code."""
+    code = print_results(app, flags, report, verb, results, flags.detail, stopped=run.is_stopped)
+    if run.describe_closed():
+        report.print_line(run.describe_closed(), "cyan")
+    stopped = run.describe_stop()
+    if stopped:
+        app.reports.note_error(stopped)
+        report.print_line(f"{stopped}\ncorrect the cause and run again", "red")
+    return code
 
 
 def report_broken(selected: Selected, error: Exception) -> SiteResult:
@@ -183,9 +247,12 @@ def print_results(
     results: Sequence[SiteResult],
     detail: Detail,
     interrupted: bool = False,
+    stopped: bool = False,
 ) -> Exit:
     """Print the results as lines or as the JSON document, and return the exit code."""
-    code = exit_code(results, interrupted)
+    code = app.stop.code if interrupted else exit_code(results)
+    if stopped and code == Exit.OK:  # nothing has failed, but nothing was tried either
+        code = Exit.FAILED
     app.reports.keep(verb, results)
     if flags.json:
         write_json(sys.stdout.write, verb, code, results, app.secrets)

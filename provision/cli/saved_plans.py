@@ -10,8 +10,16 @@ from provision.cli.deploy import create_checked_job, plan_sites
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.cli.report.outputs import open_output, write_output
-from provision.cli.runs import open_report, print_results, report_broken, run_sites
+from provision.cli.runs import (
+    open_report,
+    open_waves,
+    print_results,
+    print_rollout,
+    report_broken,
+    run_in_waves,
+)
 from provision.engine.fleet.saved_plans import SavedPlan, format_saved, read_saved
+from provision.engine.fleet.waves import Waves
 from provision.errors import InputError, Problem, spell_count
 from provision.plan import SitePlan
 from provision.results import Exit, SiteResult, summarize
@@ -67,7 +75,7 @@ def _print_origin(report: Report, path: Path, saved: SavedPlan) -> None:
     report.print_line(f"saved in {path} for {sites}, sha256 {saved.digest}")
 
 
-def apply_plan(app: App, flags: Flags, path: Path, expected: str) -> Exit:
+def apply_plan(app: App, flags: Flags, path: Path, expected: str, waves: Waves) -> Exit:
     """Carry out a saved plan at each of its sites where a new plan equals it."""
     saved = read_saved(path, expected)
     report = open_report(app, flags)
@@ -85,8 +93,10 @@ def apply_plan(app: App, flags: Flags, path: Path, expected: str) -> Exit:
         return report_broken(job.sites[plan.name], error)
 
     _print_origin(report, path, saved)
-    changed = run_sites(app, flags, report, "apply", plans, apply, report_failed)
-    return print_results(app, flags, report, "apply", changed, flags.detail)
+    run = open_waves(report, job.sites, waves)
+    work = {plan.name: plan for plan in plans}
+    changed = run_in_waves(app, flags, report, "apply", run, work, apply, report_failed)
+    return print_rollout(app, flags, report, "apply", run, changed)
 
 
 def _narrow_plans(path: Path, saved: SavedPlan, chosen: ChosenSites) -> list[SitePlan]:

@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO, cast
 
+from provision.results import Exit
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -91,23 +93,44 @@ def shelter_streams() -> Iterator[Output]:
         sys.stdin, sys.stdout, sys.stderr = before
 
 
-@contextmanager
-def treat_hangup_as_interrupt() -> Iterator[None]:
-    """End the run as Ctrl-C does when the terminal is closed, unless hang-ups are ignored (nohup)."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
-        yield
-        return
+@dataclass
+class Stop:
+    """Why a run was stopped: ``cause`` for the operator, and the exit code."""
 
-    def interrupt(*_: object) -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the shell may send another one
+    cause: str = "Ctrl-C"
+    code: Exit = Exit.INTERRUPTED
+
+
+_STOPS = {
+    signal.SIGHUP: Stop("SIGHUP", Exit.HUNG_UP),
+    signal.SIGTERM: Stop("SIGTERM", Exit.TERMINATED),
+}
+
+
+@contextmanager
+def treat_signals_as_interrupt() -> Iterator[Stop]:
+    """End the run as Ctrl-C does on SIGTERM and when the terminal is closed; yield why it was stopped.
+
+    A signal that is ignored (nohup) stays ignored.
+    """
+    stop = Stop()
+    is_main = threading.current_thread() is threading.main_thread()
+    heard = [each for each in _STOPS if is_main and signal.getsignal(each) is signal.SIG_DFL]
+
+    def interrupt(number: int, _: object) -> None:
+        for each in heard:  # systemd and shells send several
+            signal.signal(each, signal.SIG_IGN)
+        cause = _STOPS[signal.Signals(number)]
+        stop.cause, stop.code = cause.cause, cause.code
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGHUP, interrupt)
+    for each in heard:
+        signal.signal(each, interrupt)
     try:
-        yield
+        yield stop
     finally:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        for each in heard:
+            signal.signal(each, signal.SIG_DFL)
 
 
 def _wrap_stream(stream: TextIO) -> tuple[TextIO, Sheltered | None]:

@@ -13,6 +13,8 @@ Result = TypeVar("Result")
 
 # Seconds. Python may miss a Ctrl-C that arrives just as a wait begins, until that wait is over.
 TICK = 0.2
+# What the command line treats as Ctrl-C. None of it may break off what is being finished.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):
@@ -33,7 +35,8 @@ def run_all(
 ) -> list[Result]:
     """Do each item of ``work``, at most ``forks`` at a time; return the results in the order of ``work``.
 
-    ``stopping`` is called once, at the first Ctrl-C; later ones are ignored until the begun work is finished.
+    ``stopping`` is called once, at the first Ctrl-C; later ones, and signals that ask a program to end, are
+    ignored until the begun work is finished.
     ``failed`` turns an unexpected exception into the result of its item, so that it does not stop the others.
     ``meanwhile`` is called repeatedly during the work: only this thread may ask the operator anything.
 
@@ -57,9 +60,10 @@ def run_all(
                 meanwhile()
             return [future.result() for future in futures]
         except KeyboardInterrupt:
-            before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            before = {each: signal.signal(each, signal.SIG_IGN) for each in SIGNALS}
             pool.shutdown(wait=False, cancel_futures=True)
             stopping()
-    signal.signal(signal.SIGINT, before)
+    for each, handler in before.items():
+        signal.signal(each, handler)
     done = (future for future in futures if not future.cancelled() and not future.exception())
     raise Interrupted([future.result() for future in done])

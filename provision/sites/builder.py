@@ -18,7 +18,9 @@ from provision.inventory.loader import Host, Inventory, build_scopes
 from provision.inventory.lookups import Commands
 from provision.inventory.variables import Vaulted, Where, suggest_name
 from provision.masking import Secrets
+from provision.sites import rollout_settings
 from provision.sites.connection import read_login
+from provision.sites.rollout_settings import find_misplaced
 from provision.sites.settings import (
     Role,
     RoleSettings,
@@ -26,7 +28,7 @@ from provision.sites.settings import (
     find_unknown_settings,
     read_settings,
 )
-from provision.sites.ways import is_place_known
+from provision.sites.shared_addresses import find_shared_addresses
 from provision.ssh.login import Login
 from provision.ssh.ssh_config import Configs
 
@@ -89,12 +91,15 @@ class Site:
     """A ban host, whose name is the site's, and the FortiGates that report to it, by name.
 
     ``inventory_addresses``: addresses of all hosts of the inventory, without those known by name only.
+    ``place``: that of the ban host in the inventory.
     """
 
     name: str
     ban_host: BanHost
     fortigates: tuple[FortiGate, ...]
     inventory_addresses: tuple[str, ...] = field(default=(), repr=False)
+    place: int = 0
+    rollout: rollout_settings.Settings = field(default_factory=rollout_settings.Settings)
 
 
 @dataclass(frozen=True)
@@ -164,10 +169,12 @@ class _Builder:
         """Return the sites that could be built; they are complete only if there are no problems."""
         self._check_groups()
         ban_hosts: dict[str, BanHost] = {}
+        rollouts: dict[str, rollout_settings.Settings] = {}
         for host in self._list_members(BAN_HOSTS):
             login, settings = self._read_target(host, BAN_HOSTS)
             if login:
-                doubts = tuple(self._list_doubts(host, settings))
+                rollouts[host.name] = self._read_rollout(host)
+                doubts = (*self._list_doubts(host, settings), *rollout_settings.find_doubts(host))
                 ban_hosts[host.name] = BanHost(host.name, login, settings, doubts)
         fortigates: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
         for host in self._list_members(FORTIGATES):
@@ -176,21 +183,33 @@ class _Builder:
             login, settings = self._read_target(host, FORTIGATES)
             ban_host = self._find_ban_host(host)
             if login and ban_host in fortigates:
+                self.problems += find_misplaced(host, self.inventory.hosts[ban_host])
                 where = {name: variable.where for name, variable in host.variables.items()}
                 fortigates[ban_host].append(FortiGate(host.name, login, settings, where))
         every_fortigate = (fortigate for of_site in fortigates.values() for fortigate in of_site)
         hosts: list[BanHost | FortiGate] = [*ban_hosts.values(), *every_fortigate]
-        self._check_addresses(hosts)
+        self.problems.extend(find_shared_addresses(self.inventory, self.scopes, hosts))
         addresses = tuple(sorted({h.login.address for h in hosts if is_address(h.login.address)}))
+        places = {name: place for place, name in enumerate(ban_hosts)}
         return tuple(
             Site(
                 name,
                 ban_hosts[name],
                 tuple(sorted(fortigates[name], key=lambda fortigate: fortigate.name)),
                 addresses,
+                places[name],
+                rollouts[name],
             )
             for name in sorted(ban_hosts)
         )
+
+    def _read_rollout(self, host: Host) -> rollout_settings.Settings:
+        try:
+            found = read_settings(rollout_settings, self.scopes[host.name], host.where)
+            return cast(rollout_settings.Settings, found)
+        except InputError as error:
+            self.problems.extend(error.problems)
+            return rollout_settings.Settings()
 
     def _list_doubts(self, host: Host, settings: Settings) -> Iterator[Problem]:
         for of_role in settings.values():
@@ -268,10 +287,8 @@ class _Builder:
             return value
         where = host.variables["ban_host"].where
         if "ban_host" in self.scopes[host.name].secretive:
-            message, remedy = (
-                "ban_host is not a host of the inventory",
-                "correct the variables that it is made from",
-            )
+            message = "ban_host is not a host of the inventory"
+            remedy = "correct the variables that it is made from"
         elif isinstance(value, str) and value in self.inventory.hosts:
             message, remedy = f"ban_host {value} is not in group {BAN_HOSTS}", "put it there"
         else:
@@ -281,20 +298,3 @@ class _Builder:
             remedy = suggest_name(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
         self.problems.append(where.problem(message, remedy))
         return ""
-
-    def _check_addresses(self, targets: Sequence[BanHost | FortiGate]) -> None:
-        """Check that no two hosts have the same address: each would undo the other's changes."""
-        seen: dict[tuple[object, ...], str] = {}
-        for target in targets:
-            if not is_place_known(self.scopes[target.name]):
-                continue  # nothing was run, so there is no address yet
-            login, key = target.login, target.login.place
-            if key in seen:
-                host = self.inventory.hosts[target.name]
-                variable = host.variables.get("ansible_host")
-                address = f"{login.destination.lower()} port {login.port}"
-                message = f"{target.name} has the address of {seen[key]}: {address}"
-                remedy = "correct ansible_host or ansible_port of one of them"
-                where = variable.where if variable else host.where
-                self.problems.append(where.problem(message, remedy))
-            seen.setdefault(key, target.name)

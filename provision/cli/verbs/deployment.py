@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,17 @@ from provision.cli.options import (
     Flags,
     add_common_options,
     add_printing_options,
+    add_wave_options,
     adopt_option,
     forget_option,
     fortios_option,
+    now_option,
     yes_option,
 )
 from provision.results import Exit
 
 if TYPE_CHECKING:
+    from provision.engine.fleet.waves import Waves
     from provision.fortios.config.versions import Version
 
 
@@ -66,6 +70,8 @@ def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path
 @adopt_option
 @forget_option
 @yes_option
+@add_wave_options
+@now_option
 @click.option("-C", "--check", is_flag=True, help="Run plan instead.")
 @click.option("--expect", default="", metavar="SHA256",
               help="Refuse FILE unless this is its hash, as show FILE prints it.")  # fmt: skip
@@ -79,21 +85,24 @@ def apply(
     yes: bool,
     check: bool,
     expect: str,
+    waves: Waves,
+    now: bool,
 ) -> Exit:
     """Change every target to match the inventory, after a question; or carry out the plan in FILE."""
     from provision.cli import deploy
 
+    waves = replace(waves, now=now)
     if file:
         from provision.cli import saved_plans
 
         if adopt or forget or check:
             raise click.UsageError("--adopt, --forget and --check must not be used with FILE")
-        return saved_plans.apply_plan(app, flags, file, expect)
+        return saved_plans.apply_plan(app, flags, file, expect, waves)
     if expect:
         raise click.UsageError("--expect needs FILE")
     if check:
         return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
-    return deploy.change(app, flags, "apply", yes, adopt=adopt, forget=forget)
+    return deploy.change(app, flags, "apply", yes, waves, adopt=adopt, forget=forget)
 
 
 @click.command()
@@ -126,6 +135,8 @@ def verify(app: App, flags: Flags, wait: int) -> Exit:
 @add_common_options
 @forget_option
 @yes_option
+@add_wave_options
+@now_option
 @click.option("--keep-packages", is_flag=True, help="Keep the packages that were installed.")
 @click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
 def teardown(
@@ -135,9 +146,12 @@ def teardown(
     yes: bool,
     keep_packages: bool,
     purge_data: bool,
+    waves: Waves,
+    now: bool,
 ) -> Exit:
     """Remove what was deployed and restore what was there before."""
     from provision.cli import deploy
 
+    waves = replace(waves, now=now)
     options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
-    return deploy.change(app, flags, "teardown", yes, **options)
+    return deploy.change(app, flags, "teardown", yes, waves, **options)

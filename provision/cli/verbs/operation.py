@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from provision.cli.options import (
@@ -9,10 +11,14 @@ from provision.cli.options import (
     Flags,
     add_common_options,
     add_options_without_report,
+    add_wave_options,
     why_option,
     yes_option,
 )
 from provision.results import Exit
+
+if TYPE_CHECKING:
+    from provision.engine.fleet.waves import Waves
 
 
 @click.command()
@@ -118,11 +124,12 @@ def shield(app: App, flags: Flags, state: str, duration: str, why: str) -> Exit:
 @click.command()
 @add_common_options
 @yes_option
-def rotate(app: App, flags: Flags, yes: bool) -> Exit:
+@add_wave_options
+def rotate(app: App, flags: Flags, yes: bool, waves: Waves) -> Exit:
     """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
     from provision.cli import operate
 
-    return operate.rotate(app, flags, yes)
+    return operate.rotate(app, flags, yes, waves)
 
 
 @click.command()

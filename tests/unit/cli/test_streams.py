@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from provision.cli.main import main
-from provision.cli.streams import treat_hangup_as_interrupt
+from provision.cli.streams import treat_signals_as_interrupt
 from provision.engine import site
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
@@ -163,8 +163,38 @@ def test_a_terminal_that_goes_away_ends_a_run_once_what_was_begun_is_over(tmp_pa
             connection.close()
             server.close()
             out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert json.loads(out)["exit_code"] == 130
+    assert process.returncode == 129
+    assert json.loads(out)["exit_code"] == 129
+
+
+def test_sigterm_ends_a_run_once_what_was_begun_is_over(tmp_path: Path) -> None:
+    """The ban host takes the connection, then the run is told to end, then the ban host answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        hosts = HOSTS.replace("192.0.2.10", f"127.0.0.1, ansible_port: {port}")
+        inventory = write(tmp_path / "inventory", hosts__yml=hosts)
+        junit = tmp_path / "plan.xml"
+        words = ["plan", "--json", "--report", f"junit:{junit}", "-i", str(inventory)]
+        with subprocess.Popen(
+            [sys.executable, PROGRAM, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            connection, _ = server.accept()
+            process.send_signal(signal.SIGTERM)
+            assert process.stderr
+            said = process.stderr.readline()
+            connection.close()
+            server.close()
+            out, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    document = json.loads(out)
+    assert document["exit_code"] == 143
+    assert document["sites"][0]["targets"][0]["state"] == "unreachable"
+    assert said == "SIGTERM: finishing the work that has begun; nothing else will be started\n"
+    assert "interrupted: run again to do the rest" in junit.read_text()
 
 
 def test_render_leaves_no_file_half_written(inventory: Path, tmp_path: Path) -> None:
@@ -224,23 +254,31 @@ def test_nobody_is_asked_about_a_plan_that_could_not_be_printed(
     assert main(load_plays, ["apply", "-i", str(inventory)]) == 1
 
 
-def test_a_hang_up_is_an_interrupt_once_and_then_ignored() -> None:
-    """A shell sends another one to its jobs; that must not break what is being finished."""
+@pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [(signal.SIGHUP, signal.SIGTERM, 129), (signal.SIGTERM, signal.SIGHUP, 143)],
+)
+def test_a_signal_is_an_interrupt_once_and_then_ignored(
+    first: signal.Signals, second: signal.Signals, code: int
+) -> None:
+    """Shells and systemd send several; that must not break what is being finished."""
     interrupted = False
-    with treat_hangup_as_interrupt():
+    with treat_signals_as_interrupt() as stop:
         try:
-            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(first)
         except KeyboardInterrupt:
             interrupted = True
-        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(first)
+        signal.raise_signal(second)
     assert interrupted
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    assert stop.code == code
+    assert [signal.getsignal(each) for each in (first, second)] == [signal.SIG_DFL] * 2
 
 
 def test_nohup_is_obeyed() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with treat_hangup_as_interrupt():
+        with treat_signals_as_interrupt():
             signal.raise_signal(signal.SIGHUP)
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
