@@ -20,7 +20,7 @@ _LIKE = 0.85
 
 
 class Settings(RoleSettings):
-    """When and in which order sites are changed."""
+    """Settings of the time and the order in which sites are changed."""
 
     site_wave: Annotated[int, Field(ge=0, le=100)] = Field(
         default=0,

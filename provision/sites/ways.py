@@ -57,7 +57,7 @@ class Given:
 
 @dataclass
 class Way:
-    """What decides about the way to one host, apart from its address.
+    """The settings that decide about the way to one host, apart from its address.
 
     ``user``, ``port`` and ``key`` are those of the inventory's variables.
     """

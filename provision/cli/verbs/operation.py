@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,6 +20,20 @@ from provision.results import Exit
 
 if TYPE_CHECKING:
     from provision.engine.fleet.waves import Waves
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+def add_time_option(text: str, default: str | None = None) -> Callable[[Verb], Verb]:
+    """Return a decorator that gives a verb the option ``--for`` with this help."""
+    return click.option(
+        "--for",
+        "duration",
+        metavar="TIME",
+        default=default,
+        show_default=default is not None,
+        help=text,
+    )
 
 
 @click.command()
@@ -40,11 +55,8 @@ def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
 @click.command()
 @add_common_options
 @click.argument("address")
-@click.option(
-    "--for",
-    "duration",
-    metavar="TIME",
-    help="Ban duration, such as 90s, 10m or 7d; -1 means permanent. Default: the detection's ban time.",
+@add_time_option(
+    "Ban duration, such as 90s, 10m or 7d; -1 means permanent. Default: the detection's ban time."
 )
 @click.option(
     "--detection",
@@ -75,14 +87,7 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 @click.command()
 @add_common_options
 @click.argument("address")
-@click.option(
-    "--for",
-    "duration",
-    metavar="TIME",
-    default="8h",
-    show_default=True,
-    help="Duration of the allowance, such as 30m, 8h or 7d.",
-)
+@add_time_option("Duration of the allowance, such as 30m, 8h or 7d.", "8h")
 @why_option
 def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit:
     """Keep ADDRESS (an address or a network) from being banned for some time, and end its bans."""
@@ -105,14 +110,7 @@ def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
 @click.command()
 @add_common_options
 @click.argument("state", type=click.Choice(["on", "off"]), metavar="on|off")
-@click.option(
-    "--for",
-    "duration",
-    metavar="TIME",
-    default="6h",
-    show_default=True,
-    help="Duration of this order, such as 30m, 6h or 1d.",
-)
+@add_time_option("Duration of this order, such as 30m, 6h or 1d.", "6h")
 @why_option
 def shield(app: App, flags: Flags, state: str, duration: str, why: str) -> Exit:
     """Keep the shield up or down for some time. While up, it denies all but networks of recent logins."""

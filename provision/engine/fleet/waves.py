@@ -110,7 +110,7 @@ def split_sites(
 
 @dataclass
 class Rollout:
-    """What has failed in a rollout so far, and why no other site may begin: ``stop``, empty if one may.
+    """The failures of a rollout so far, and why no other site may begin: ``stop``, empty if one may.
 
     ``total``: the number of all sites. ``budget``: the share of them that may fail; None: none may, and a
     failure lets its wave end.

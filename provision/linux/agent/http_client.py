@@ -59,7 +59,7 @@ def fetch(
 
 
 class _Stream(io.RawIOBase):
-    """What a peer sends within ``patience`` seconds: it may be the receiver's user, and send byte by byte."""
+    """The bytes that a peer sends within ``patience`` seconds; a hostile one may send byte by byte."""
 
     def __init__(self, peer: socket.socket, patience: float) -> None:
         self._peer, self._patience = peer, patience

@@ -1,4 +1,4 @@
-"""What the receiver's user could leave in the audit and in a ban file stops no jail, and frees nobody."""
+"""Nothing that the receiver's user leaves in the audit or in a ban file stops a jail or frees anybody."""
 
 from __future__ import annotations
 

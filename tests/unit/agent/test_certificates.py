@@ -1,4 +1,4 @@
-"""What the agent reads in a certificate is what openssl shows of it."""
+"""The agent reads in a certificate what openssl shows of it."""
 
 from __future__ import annotations
 

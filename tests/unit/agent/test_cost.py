@@ -1,4 +1,4 @@
-"""What a request costs a host: the modules that it imports, and the programs that a look starts."""
+"""The cost of a request for a host: the modules that it imports, and the programs that a look starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the agent gets from its own receiver, and from whatever else listens there."""
+"""The agent asks its own receiver, and comes to an end whatever else listens there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the distribution's sshd jail keeps fail2ban from starting, as files and fail2ban itself tell."""
+"""Files and fail2ban itself show whether the distribution's sshd jail keeps fail2ban from starting."""
 
 from __future__ import annotations
 

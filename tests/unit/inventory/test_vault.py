@@ -1,4 +1,4 @@
-"""What ansible-vault encrypted is decrypted wherever an inventory may hold it."""
+"""Values that ansible-vault encrypted are decrypted wherever an inventory may hold them."""
 
 from __future__ import annotations
 

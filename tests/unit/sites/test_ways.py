@@ -1,4 +1,4 @@
-"""What the inventory says about the way to a host, beside OpenSSH's own configuration."""
+"""The inventory's settings of the way to a host, beside OpenSSH's own configuration."""
 
 from __future__ import annotations
 

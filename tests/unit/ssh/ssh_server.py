@@ -69,7 +69,7 @@ class Rules:
 
 @dataclass
 class Seen:
-    """What clients sent: a method and its secret for each attempt, over all connections.
+    """The attempts of all clients, each a method and its secret, over all connections.
 
     ``forwarded``: where a jump host was asked to connect to.
     """
