@@ -23,7 +23,7 @@ from provision.fortios.config.versions import (
     read_version,
 )
 from provision.inventory import PLAYBOOK
-from provision.ssh.hops import Hops
+from provision.ssh.routing.hops import Hops
 
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail

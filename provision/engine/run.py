@@ -11,9 +11,9 @@ from provision.plan import Verb
 from provision.sites.builder import Play
 from provision.sites.selection import ChosenSites
 from provision.ssh.connection import Access
-from provision.ssh.hops import Hops
 from provision.ssh.known_hosts import list_openssh_files
 from provision.ssh.prompts import Codes
+from provision.ssh.routing.hops import Hops
 
 # Verbs that also ask each FortiGate what it holds of the feed.
 EXAMINING = ("verify", "status")

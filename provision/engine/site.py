@@ -26,8 +26,8 @@ from provision.masking import Secrets, mask_plan, mask_result
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
-from provision.ssh.hops import Hops
 from provision.ssh.prompts import Codes
+from provision.ssh.routing.hops import Hops
 
 if TYPE_CHECKING:
     from provision.engine.fortigate import FortiGateRun

@@ -30,7 +30,7 @@ from provision.sites.settings import (
 )
 from provision.sites.shared_addresses import find_shared_addresses
 from provision.ssh.login import Login
-from provision.ssh.ssh_config import Configs
+from provision.ssh.routing.ssh_config import Configs
 
 BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
 # A FortiGate's name is its user name at the receiver and a part of URLs. FortiOS accepts 35 characters.

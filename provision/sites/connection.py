@@ -22,9 +22,9 @@ from provision.inventory.variables import Where, is_secret_name
 from provision.masking import SHORTEST, Secrets, list_texts
 from provision.sites.unused_variables import find_unused
 from provision.sites.ways import AFTER_VARIABLES, BEFORE_VARIABLES, Given, Way
-from provision.ssh.arguments import Arguments, parse_arguments
 from provision.ssh.login import DEFAULT_HOP_LIMIT, DEFAULT_TIMEOUT, Login
-from provision.ssh.ssh_config import Configs
+from provision.ssh.routing.arguments import Arguments, parse_arguments
+from provision.ssh.routing.ssh_config import Configs
 
 # If several names are set, the last one counts, as in Ansible's ssh connection.
 _ADDRESS = ("ansible_host", "ansible_ssh_host")

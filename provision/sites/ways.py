@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
 from provision.inventory.variables import Where
-from provision.ssh.arguments import READ_TEXT, Arguments
 from provision.ssh.login import Login
-from provision.ssh.routes import build_tokens, complete_login, read_port
-from provision.ssh.ssh_config import Config, Configs, Options, Setting, find_file
+from provision.ssh.routing.arguments import READ_TEXT, Arguments
+from provision.ssh.routing.routes import build_tokens, complete_login, read_port
+from provision.ssh.routing.ssh_config import Config, Configs, Options, Setting, find_file
 
 BEFORE_VARIABLES = ("ansible_ssh_args",)
 AFTER_VARIABLES = ("ansible_ssh_common_args", "ansible_ssh_extra_args")

@@ -13,14 +13,14 @@ from paramiko import ChannelException, SSHException
 
 from provision.errors import Unreachable
 from provision.ssh import causes, host_keys
-from provision.ssh.hops import Hops
 from provision.ssh.host_keys import HostKeyRefused
 from provision.ssh.known_hosts import find_keys
 from provision.ssh.login import Login
 from provision.ssh.methods import NamedKey, log_in
 from provision.ssh.packets import LoginState, Packets, Wire
 from provision.ssh.prompts import Codes, Reusable
-from provision.ssh.reach import explain_command, open_socket
+from provision.ssh.routing.hops import Hops
+from provision.ssh.routing.reach import explain_command, open_socket
 
 __all__ = [
     "CONNECT_ERRORS",

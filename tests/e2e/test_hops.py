@@ -12,8 +12,8 @@ import pytest
 
 from provision.ssh import connection
 from provision.ssh.connection import Access, connect
-from provision.ssh.hops import Hops
 from provision.ssh.login import Login
+from provision.ssh.routing.hops import Hops
 from tests.e2e.labsite import LabSite, Ran, fortigate_options
 from tests.e2e.proxy import Proxy
 from tests.e2e.sshd_host import PASSWORD, Sshd, SshdHost, generate

@@ -13,8 +13,8 @@ from provision.masking import Secrets
 from provision.plan import SitePlan, TargetPlan, format_approved
 from provision.results import SiteResult
 from provision.sites.builder import Selected
-from provision.ssh.hops import Hops
 from provision.ssh.prompts import Codes
+from provision.ssh.routing.hops import Hops
 
 
 def narrow_plan(saved: SitePlan, selected: Selected) -> SitePlan:

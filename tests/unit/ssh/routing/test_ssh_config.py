@@ -10,8 +10,8 @@ import pytest
 
 from provision.errors import InputError
 from provision.ssh.login import Login
-from provision.ssh.routes import complete_login, read_port
-from provision.ssh.ssh_config import Config, Configs, Options
+from provision.ssh.routing.routes import complete_login, read_port
+from provision.ssh.routing.ssh_config import Config, Configs, Options
 
 CONFIG = """
 # a comment

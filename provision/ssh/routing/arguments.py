@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provision.ssh.ssh_config import READ, split_option, split_words
+from provision.ssh.routing.ssh_config import READ, split_option, split_words
 
 # What the letters of the client mean; those with a value, those without one that change nothing here.
 _OPTIONS = {"J": "proxyjump", "p": "port", "l": "user", "i": "identityfile"}

@@ -15,7 +15,14 @@ from pathlib import Path
 
 from provision.errors import InputError
 from provision.ssh.login import Login
-from provision.ssh.ssh_config import Config, Options, Setting, expand, find_file, split_words
+from provision.ssh.routing.ssh_config import (
+    Config,
+    Options,
+    Setting,
+    expand,
+    find_file,
+    split_words,
+)
 
 # More on one way are a mistake; each adds a login.
 MOST_HOPS = 8

@@ -17,10 +17,11 @@ import pytest
 from paramiko.common import OPEN_FAILED_RESOURCE_SHORTAGE
 
 from provision.errors import UnknownKey, Unreachable
-from provision.ssh import causes, hops
+from provision.ssh import causes
 from provision.ssh.connection import Access, connect
-from provision.ssh.hops import HopFailed, Hops
 from provision.ssh.login import Login
+from provision.ssh.routing import hops
+from provision.ssh.routing.hops import HopFailed, Hops
 from tests.simulator.server import host_key
 from tests.unit.ssh.logins import ECDSA, RIGHT, RSA, save_key
 from tests.unit.ssh.ssh_server import HOST_KEY, Rules, Seen, TypedCodes, listening, ssh_server

@@ -11,7 +11,7 @@ import pytest
 from provision.errors import Unreachable
 from provision.ssh.connection import Access, connect
 from provision.ssh.login import Login
-from provision.ssh.routes import expand_command
+from provision.ssh.routing.routes import expand_command
 from tests.unit.ssh.logins import RIGHT
 from tests.unit.ssh.ssh_server import Rules, ssh_server
 from tests.unit.ssh.transports import Enter, both_transports

@@ -15,10 +15,10 @@ import paramiko
 
 from provision.errors import UnknownKey, Unreachable
 from provision.ssh import causes
-from provision.ssh.hops import HopFailed
 from provision.ssh.login import Login
 from provision.ssh.packets import Packets, Refusal
-from provision.ssh.routes import expand_command
+from provision.ssh.routing.hops import HopFailed
+from provision.ssh.routing.routes import expand_command
 
 # Addresses of one name that are tried.
 MOST_ADDRESSES = 8

@@ -1,0 +1,1 @@
+"""The way to a host: OpenSSH's configuration, jump hosts, commands in between."""
