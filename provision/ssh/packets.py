@@ -6,6 +6,7 @@ packetizer is public, so whatever an operator should know is noted there.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import threading
@@ -17,7 +18,9 @@ from paramiko.packet import Packetizer
 
 _DISCONNECT, _KEXINIT = 1, 20
 _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST = 51, 52, 53, 60
-_CHANNEL_OPEN, _CHANNEL_OPEN_FAILURE = 90, 92
+_CHANNEL_OPEN, _CHANNEL_OPEN_CONFIRMATION, _CHANNEL_OPEN_FAILURE = 90, 91, 92
+# All messages of an open channel begin with the number that the other side gave it (RFC 4254, section 9).
+_OF_A_CHANNEL, _CHANNEL_CLOSE = range(93, 101), 97
 _NOTED = {_DISCONNECT, _KEXINIT, _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST}
 
 # Bytes that a server may send before its version; banners and characters of its messages that are kept.
@@ -112,7 +115,9 @@ def _read_text(message: paramiko.Message) -> str:
 class Packets(Packetizer):
     """A packetizer of paramiko's that notes what a server sends during a login.
 
-    It also notes why a channel was refused: paramiko keeps only the last reason of all channels.
+    It also notes why a channel was refused: paramiko keeps only the last reason of all channels. And it drops
+    what comes after the end of a channel. paramiko may send that if one thread writes while another closes,
+    and sshd then ends the whole connection: to a jump host, that of all targets behind it.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -120,14 +125,29 @@ class Packets(Packetizer):
         self.state = LoginState()
         self._opening = threading.local()
         self._refusals: dict[int, Refusal] = {}
+        self._ended: set[int] = set()
+        self._in_order = threading.Lock()
 
     def send_message(self, data: paramiko.Message) -> None:
-        """Send a packet; note which channel this thread is opening."""
-        if data.packet.getbuffer()[0] == _CHANNEL_OPEN:
+        """Send a packet, unless its channel has ended; note which channel this thread is opening."""
+        kind = data.packet.getbuffer()[0]
+        if kind in _OF_A_CHANNEL:
+            self._send_of_channel(kind, data)
+            return
+        if kind == _CHANNEL_OPEN:
             message = paramiko.Message(data.asbytes()[1:])
             message.get_string()
             self._opening.channel = message.get_int()
         super().send_message(data)
+
+    def _send_of_channel(self, kind: int, data: paramiko.Message) -> None:
+        number = int.from_bytes(data.packet.getbuffer()[1:5], "big")
+        with self._in_order:
+            if number in self._ended:
+                return
+            if kind == _CHANNEL_CLOSE:
+                self._ended.add(number)
+            super().send_message(data)
 
     def take_refusal(self) -> Refusal | None:
         """Return why the channel was refused that this thread has tried to open last."""
@@ -153,6 +173,8 @@ class Packets(Packetizer):
         kind, message = super().read_message()
         if kind == _INFO_REQUEST:
             self._check_prompts(paramiko.Message(message.asbytes()))
+        if kind == _CHANNEL_OPEN_CONFIRMATION:
+            self._ended.discard(int.from_bytes(message.asbytes()[4:8], "big"))  # used again
         if kind == _CHANNEL_OPEN_FAILURE:
             self._note_refusal(paramiko.Message(message.asbytes()))
         if kind in _NOTED and not self.state.accepted:
@@ -195,6 +217,11 @@ class Wire:
             if len(self.first) >= MOST_BEFORE_VERSION and not self.has_version:
                 raise ConnectionAbortedError("no SSH version in all that the server sent")
         return data
+
+    def close(self) -> None:
+        """Close the connection; if that to a jump host below it is breaking, it is closed already."""
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            self._sock.close()
 
     @property
     def first_line(self) -> bytes:

@@ -29,17 +29,23 @@ FIRST_PORT = 23001
 
 
 class Endpoint(NamedTuple):
-    """A host, and one of the ports at which its sshd listens."""
+    """A host, and where its sshd is reached: one of its ports, or the beginning of a line to it."""
 
     host: DebianHost
     port: int
+    line: str = ""
+
+    @property
+    def address(self) -> str:
+        return self.line or self.host.address
 
 
-def describe(host: DebianHost, port: int) -> dict[str, Any]:
-    """Return the variables of a ban host that is logged in to at ``port``."""
+def describe(endpoint: Endpoint) -> dict[str, Any]:
+    """Return the variables of a ban host that is reached at ``endpoint``."""
+    host = endpoint.host
     return {
-        "ansible_host": host.address,
-        "ansible_port": port,
+        "ansible_host": endpoint.address,
+        "ansible_port": endpoint.port,
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(host.private_key),
         "receiver_address": host.address,
@@ -53,10 +59,10 @@ def write_inventory(
 ) -> Path:
     """Write an inventory of ban hosts and their known_hosts; the FortiGate belongs to the first."""
     groups: dict[str, Any] = {
-        "ban_hosts": {"hosts": {name: describe(*each) for name, each in sites.items()}}
+        "ban_hosts": {"hosts": {name: describe(each) for name, each in sites.items()}}
     }
     keys = [
-        f"{known_as(each.host.address, each.port)} {each.host.host_key_line.split(' ', 1)[1]}"
+        f"{known_as(each.address, each.port)} {each.host.host_key_line.split(' ', 1)[1]}"
         for each in sites.values()
     ]
     if fortigate:

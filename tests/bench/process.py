@@ -9,13 +9,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from tests import PROJECT
 
 # Seconds after which a command is killed.
-LIMIT = 300
+LIMIT = 900
 
 
 class Cost(NamedTuple):
@@ -25,15 +25,22 @@ class Cost(NamedTuple):
     cpu: float
     mebibytes: float
     out: str = ""
+    code: int = 0
 
 
-def measure(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
+def measure(
+    argv: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    codes: Collection[int] = (0,),
+    stop_after: float | None = None,
+) -> Cost:
     """Return the cost of a command; ``environment`` is added to that of this process.
 
-    Modules are compiled once, as on every machine that is not told otherwise.
+    Modules are compiled once, as on every machine that is not told otherwise. ``stop_after``: seconds after
+    which the command gets SIGTERM.
 
     Raises:
-        RuntimeError: it failed. The text has the end of its output.
+        RuntimeError: its exit code is none of ``codes``. The text has the end of its output.
     """
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as output:
@@ -46,23 +53,32 @@ def measure(argv: Sequence[str], environment: Mapping[str, str] | None = None) -
             cwd=PROJECT,
             env=kept | dict(environment or {}),
         )
-        alarm = threading.Timer(LIMIT, process.kill)
-        alarm.start()
+        alarms = [threading.Timer(LIMIT, process.kill)]
+        if stop_after is not None:
+            alarms.append(threading.Timer(stop_after, process.terminate))
+        for alarm in alarms:
+            alarm.start()
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.monotonic() - began
-        alarm.cancel()
+        for alarm in alarms:
+            alarm.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         said = output.read().decode(errors="replace")
-    if process.returncode:
+    if process.returncode not in codes:
         words = " ".join(argv)
-        raise RuntimeError(f"{words}: exit code {process.returncode}\n{said[-3000:]}")
-    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said)
+        raise RuntimeError(f"{words}: exit code {process.returncode}\n{said[-300000:]}")
+    return Cost(
+        seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said, process.returncode
+    )
 
 
-def run_site(*arguments: str) -> Cost:
-    """Return the cost of a call of `site.py`."""
-    return measure([sys.executable, str(PROJECT / "site.py"), *arguments])
+def run_site(
+    *arguments: str, codes: Collection[int] = (0,), stop_after: float | None = None
+) -> Cost:
+    """Return the cost of a call of `site.py`; see :func:`measure`."""
+    argv = [sys.executable, str(PROJECT / "site.py"), *arguments]
+    return measure(argv, codes=codes, stop_after=stop_after)
 
 
 def take_medians(costs: Sequence[Cost]) -> Cost:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
 
 class Proxy:
-    """Forwards 127.0.0.1:``port`` to a target; ``count`` bytes have gone from client to target."""
+    """Forwards 127.0.0.1:``port`` to a target; ``count`` bytes have gone from client to target.
 
-    def __init__(self, address: str, port: int) -> None:
+    ``late``: seconds by which everything that passes is late, as on a line by satellite.
+    """
+
+    def __init__(self, address: str, port: int, late: float = 0.0) -> None:
         self._target = (address, port)
+        self._late = late
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self.count = 0
@@ -67,7 +72,8 @@ class Proxy:
 
     def _forward(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
         with suppress(OSError):
-            while data := source.recv(1024):
+            while data := source.recv(1 << 16 if self._late else 1024):
+                time.sleep(self._late)
                 sink.sendall(data)
                 if counted:
                     self._passed(len(data))
