@@ -67,7 +67,7 @@ def measure(
         said = output.read().decode(errors="replace")
     if process.returncode not in codes:
         words = " ".join(argv)
-        raise RuntimeError(f"{words}: exit code {process.returncode}\n{said[-300000:]}")
+        raise RuntimeError(f"{words}: exit code {process.returncode}\n{said[-3000:]}")
     return Cost(
         seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said, process.returncode
     )
