@@ -12,6 +12,7 @@ from tests.simulator.denies import list_denials
 from tests.simulator.faults import Faults
 from tests.simulator.feed import Feeds
 from tests.simulator.journal import Journal
+from tests.simulator.manager import Manager
 from tests.simulator.options import Options
 from tests.simulator.schema import parse_version
 from tests.simulator.server import Server
@@ -54,6 +55,7 @@ class Simulator:
         )
         self._set_console()
         self._join_fabric()
+        self.manager = Manager(self.config, self.options)
         self._saved = self._take_snapshot()
         self.feeds = Feeds(self.options, self._get_settled_config)
         self.stitches = Stitcher(self.options, self._get_settled_config, self._run_script)
@@ -243,6 +245,12 @@ class Simulator:
     def poll_feeds(self) -> None:
         """Fetch every enabled feed now and wait for it."""
         self.feeds.poll_all()
+
+    def install_package(self) -> None:
+        """Let FortiManager install the policy package that it imported at the start."""
+        with self.lock:
+            self.manager.install(self.config)
+            self.changed()
 
     def denies(self, address: str) -> list[str]:
         """Return which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""

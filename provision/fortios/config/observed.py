@@ -16,12 +16,14 @@ class Observed:
 
     A table that was shown whole is one object, with its entries as its body.
     ``missing``: ids whose whole table this FortiGate lacks. ``warnings`` go into the plan.
+    ``manager``: the FortiManager that installs policy packages on it; empty if there is none.
     """
 
     serial: str
     objects: Mapping[str, Tree | None]
     missing: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    manager: str = ""
 
     def merge(self, more: Observed) -> Observed:
         """Return both together."""

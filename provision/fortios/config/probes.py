@@ -1,14 +1,17 @@
 """Commands about a FortiGate's surroundings, and the parsing of their answers: cluster, Security Fabric,
-VDOMs, way of saving.
+FortiManager, VDOMs, way of saving.
 
-Sources: FortiOS CLI reference, KB 224116 (stitches in a fabric), KB 194054 (cfg-save).
+Sources: FortiOS CLI reference, KB 224116 (stitches in a fabric), KB 194054 (cfg-save), KB 225438 and 193259
+(what FortiManager installs).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from provision.fortios.config.diff import get_values, read_attributes
 from provision.fortios.config.object_id import is_scope
 from provision.fortios.config.text import Config, Edit, ParseError, parse
 
@@ -16,6 +19,7 @@ from provision.fortios.config.text import Config, Edit, ParseError, parse
 HA = "get system ha status"
 FABRIC = "get system csf"
 SAVING = "get system global | grep cfg-save"
+MANAGEMENT = "show system central-management"
 VDOMS = "show system vdom-property"
 INTERFACES = "show system interface"
 
@@ -26,6 +30,32 @@ _HOME = re.compile(r'^[ \t]*set vdom "?([^"\s]+)', re.MULTILINE)
 _VDOMS_MOST = 500
 # Characters of a name or a number that a FortiGate reports about itself.
 _LONGEST = 80
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The surroundings of a FortiGate.
+
+    ``fabric_root``: the address of the FortiGate above it in its Security Fabric. ``saves_by_hand``: a
+    restart loses changes that were not saved. ``manager``: the FortiManager that installs policy packages
+    here. Each is empty if there is none, or if it is not shown.
+    """
+
+    fabric_root: str = ""
+    saves_by_hand: bool = False
+    manager: str = ""
+
+
+# The commands that :func:`read_surroundings` reads the answers of.
+ABOUT = (FABRIC, SAVING, MANAGEMENT)
+
+
+def read_surroundings(answers: Sequence[str]) -> Surroundings:
+    """Return what the ``answers`` to :data:`ABOUT` say."""
+    fabric, saving, management = answers
+    return Surroundings(
+        find_fabric_root(fabric), needs_manual_save(saving), find_manager(management)
+    )
 
 
 def with_scope(scope: str, command: str) -> str:
@@ -52,6 +82,38 @@ def find_fabric_root(csf: str) -> str:
         return ""
     above = fields.get("upstream") or fields.get("upstream-ip") or ""
     return "" if above == "0.0.0.0" else shorten(above.strip('"'))  # noqa: S104 - FortiOS for "none"
+
+
+def find_manager(shown: str) -> str:
+    """Return the FortiManager that installs policy packages on a FortiGate; empty if none does.
+
+    One that only keeps backups, or that must not push, installs nothing. An address without a type counts:
+    it is not documented for all versions which type is the default, which `show` leaves out.
+    """
+    try:
+        tree = parse(shown)
+    except ParseError:
+        return ""
+    bodies = (node.body for node in tree if isinstance(node, Config))
+    attributes = read_attributes(next(bodies, ()))
+    found = {name: " ".join(get_values(words)) for name, words in attributes.items()}
+    address = shorten(found.get("fmg", "").strip("\"'"))
+    if found.get("type", "fortimanager" if address else "") != "fortimanager":
+        return ""
+    if found.get("mode") == "backup" or found.get("allow-push-configuration") == "disable":
+        return ""
+    return address or shorten(found.get("serial-number", "")) or "an unknown address"
+
+
+def describe_manager(manager: str) -> str:
+    """Return the warning about a FortiGate that a FortiManager manages; empty if none does."""
+    if not manager:
+        return ""
+    return (
+        f"it is managed by FortiManager ({manager}), which takes over changes made here by itself, except"
+        " those of policies: its next install of a policy package removes policies that the package does"
+        " not have, and may remove a feed or a service that no policy of the package uses"
+    )
 
 
 def shorten(text: str) -> str:
