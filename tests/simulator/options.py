@@ -31,6 +31,8 @@ class Options:
     serial: str = "FGVM00TM00000000"
     vdoms: tuple[str, ...] = ()
     ha_role: str = ""  # "Primary" or "Secondary"
+    peer_name: str = ""  # of the other member; "": the own name with `-peer` behind it
+    peer_serial: str = "FGVM00TM00000001"
     ha_prompt: str = " ({role})"  # how the prompt shows it; "({role})" and "" were seen too
     prompt_name: str = ""  # what the prompt shows for the hostname, e.g. a long one cut with `~`
     profile: str = "super_admin"

@@ -1,6 +1,7 @@
 """One simulated FortiGate: its configuration, its SSH server, its stitches and its feeds."""
 
 import threading
+from dataclasses import replace
 
 import paramiko
 
@@ -17,6 +18,7 @@ from tests.simulator.options import Options
 from tests.simulator.schema import parse_version
 from tests.simulator.server import Server
 from tests.simulator.session import Session
+from tests.simulator.status import find_hostname
 from tests.simulator.terminal import Terminal
 from tests.simulator.text import Word
 from tests.simulator.tokens import Tokens
@@ -245,6 +247,22 @@ class Simulator:
     def poll_feeds(self) -> None:
         """Fetch every enabled feed now and wait for it."""
         self.feeds.poll_all()
+
+    def fail_over(self) -> None:
+        """Let the other member of the cluster take over: another name and serial, the same configuration.
+
+        It answers at the same address. The feeds that it fetched itself are empty until it polls.
+        """
+        with self.lock:
+            options, name = self.options, find_hostname(self.config, self.options)
+            self.options = replace(
+                options, serial=options.peer_serial, peer_serial=options.serial, peer_name=name
+            )
+            block = self.config.block("system global", "global" if self.config.multi else "")
+            taken = Word(options.peer_name or f"{name}-peer", True)
+            if block:
+                block.entry.put(block.table, "hostname", (taken,))
+            self.changed()
 
     def install_package(self) -> None:
         """Let FortiManager install the policy package that it imported at the start."""

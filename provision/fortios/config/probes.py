@@ -24,6 +24,14 @@ VDOMS = "show system vdom-property"
 INTERFACES = "show system interface"
 
 _PRIMARY = re.compile(r"^(?:Primary|Master)\s*: *([^,\n]+)", re.MULTILINE)
+# One member for each line; a second list of them has no names, and says "operating index".
+_MEMBER = re.compile(
+    r"^(Primary|Secondary|Master|Slave) *: *([^,\n]+),([^,\n]+),(?: *HA)? cluster index",
+    re.MULTILINE,
+)
+_ACTIVE = ("Primary", "Master")
+# A cluster has at most four members.
+_MEMBERS_MOST = 4
 _CURRENT = re.compile(r"^Current virtual domain\s*: *(\S+)", re.MULTILINE)
 _HOME = re.compile(r'^[ \t]*set vdom "?([^"\s]+)', re.MULTILINE)
 # A FortiGate has at most 500 VDOMs.
@@ -33,28 +41,43 @@ _LONGEST = 80
 
 
 @dataclass(frozen=True)
+class Member:
+    """A member of a cluster. ``active``: whether it is the primary."""
+
+    name: str
+    serial: str
+    active: bool
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """The surroundings of a FortiGate.
 
     ``fabric_root``: the address of the FortiGate above it in its Security Fabric. ``saves_by_hand``: a
     restart loses changes that were not saved. ``manager``: the FortiManager that installs policy packages
     here. Each is empty if there is none, or if it is not shown.
+    ``members``: those of its cluster.
     """
 
     fabric_root: str = ""
     saves_by_hand: bool = False
     manager: str = ""
+    members: tuple[Member, ...] = ()
 
 
-# The commands that :func:`read_surroundings` reads the answers of.
-ABOUT = (FABRIC, SAVING, MANAGEMENT)
+def list_commands(is_clustered: bool) -> tuple[str, ...]:
+    """Return the commands that :func:`read_surroundings` reads the answers of."""
+    return (FABRIC, SAVING, MANAGEMENT, *((HA,) if is_clustered else ()))
 
 
 def read_surroundings(answers: Sequence[str]) -> Surroundings:
-    """Return what the ``answers`` to :data:`ABOUT` say."""
-    fabric, saving, management = answers
+    """Return what the ``answers`` to the commands of :func:`list_commands` say."""
+    fabric, saving, management, *ha = answers
     return Surroundings(
-        find_fabric_root(fabric), needs_manual_save(saving), find_manager(management)
+        find_fabric_root(fabric),
+        needs_manual_save(saving),
+        find_manager(management),
+        tuple(member for answer in ha for member in find_members(answer)),
     )
 
 
@@ -73,6 +96,15 @@ def find_primary(ha_status: str) -> str:
     """Return the name of a cluster's primary; empty if it is not shown."""
     match = _PRIMARY.search(ha_status)
     return shorten(match[1].strip()) if match else ""
+
+
+def find_members(ha_status: str) -> tuple[Member, ...]:
+    """Return the members of a cluster, as its primary lists them."""
+    found = (
+        Member(shorten(name.strip()), shorten(serial.strip()), role in _ACTIVE)
+        for role, name, serial in _MEMBER.findall(ha_status)
+    )
+    return tuple(found)[:_MEMBERS_MOST]
 
 
 def find_fabric_root(csf: str) -> str:

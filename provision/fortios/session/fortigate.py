@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from provision.errors import Failed
+from provision.errors import Failed, Passive
 from provision.fortios.config import probes
 from provision.fortios.config.desired import Desired, widen_to_table
 from provision.fortios.config.facts import Facts, read_facts, warn_of_unknown_version
 from provision.fortios.config.feed import FeedState
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
-from provision.fortios.config.probes import Surroundings, with_scope
+from provision.fortios.config.probes import Member, Surroundings, with_scope
 from provision.fortios.config.text import ParseError, Tree, parse
 from provision.fortios.config.versions import explain_refusal
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe
@@ -63,6 +63,11 @@ class FortiGateSession:
         return self._connection.exchanges
 
     @property
+    def members(self) -> tuple[Member, ...]:
+        """The members of its cluster, as :meth:`observe` saw them last; () without a cluster."""
+        return self._surroundings.members
+
+    @property
     def facts(self) -> Facts:
         """Model, version, name, serial number, VDOMs, cluster role; asked for once, in one exchange.
 
@@ -93,7 +98,8 @@ class FortiGateSession:
         ids = object_ids_to_observe(desired, record)
         self._require_vdoms(ids)
         scope = "global" if self.facts.vdoms else ""
-        about = [(scope, command) for command in probes.ABOUT]
+        commands = probes.list_commands(self.facts.is_clustered)
+        about = [(scope, command) for command in commands]
         asked = [*about, *self._make_profile_question(scope)]
         given = self._connection.ask([*asked, *map(make_question, ids)])
         self._surroundings = probes.read_surroundings(given[: len(about)])
@@ -197,11 +203,12 @@ class FortiGateSession:
         if self.facts.is_secondary:
             (answer,) = self._connection.command_line.read([probes.HA])
             primary = probes.find_primary(answer)
-            raise self._connection.describe_failure(
+            failure = self._connection.describe_failure(
                 "it is a secondary of its cluster and takes its configuration from the primary"
                 + (f", {primary}" if primary else ""),
                 f"name {primary or 'the primary'} in the inventory, or the address of the cluster",
             )
+            raise Passive(failure.message, failure.remedy)
 
     def _refuse_fabric_member(self, root: str) -> None:
         if root:
@@ -231,8 +238,15 @@ class FortiGateSession:
         in_tables = self._look_in_tables(without_table)
         missing = frozenset(without_table - in_tables.keys())
         self._refuse_hidden_tables(missing)
-        manager, warnings = self._surroundings.manager, self._list_warnings()
-        return Observed(self.facts.serial, objects | in_tables, missing, warnings, manager)
+        serials = tuple(member.serial for member in self.members)
+        return Observed(
+            self.facts.serial,
+            objects | in_tables,
+            missing,
+            self._list_warnings(),
+            self._surroundings.manager,
+            serials,
+        )
 
     def _look_in_tables(self, entries: Iterable[str]) -> dict[str, Tree | None]:
         """Return those of ``entries`` whose table exists.
