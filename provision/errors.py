@@ -5,6 +5,7 @@ BanstitchError
   TargetError               one target could not be brought to its desired state
     Unreachable             no session with the target (network, host key, login): exit 4
     Failed                  the target answered, and something went wrong there: exit 1
+      Passive               it is a secondary of a cluster, which its primary configures
       Conflict              an object that Banstitch did not create is in the way
 """
 
@@ -73,6 +74,10 @@ class UnknownKey(Unreachable):
 
 class Failed(TargetError):
     """The target answered and the work failed; the text gives the current state of the target."""
+
+
+class Passive(Failed):
+    """It is a secondary of a cluster: only its primary can be changed, polls and posts."""
 
 
 class Conflict(Failed):

@@ -39,6 +39,13 @@ from provision.results import Exit, SiteResult, summarize
 if TYPE_CHECKING:
     from provision.cli.report.console import Report
     from provision.engine.run import Job
+    from provision.sites.builder import Selected
+
+
+ABOUT_SCRIPTS = (
+    "the scripts are for FortiGates that hold nothing of ours and have no addresses in 'vpn ssl settings', "
+    "which they would replace; see docs/fleet.md for what to fill in"
+)
 
 
 def check(app: App, flags: Flags, fortios: Version) -> Exit:
@@ -57,14 +64,15 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
     return Exit.OK
 
 
-def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
-    """Write every file and CLI block to DIRECTORY. Contacts no host."""
+def render(
+    app: App, flags: Flags, fortios: Version, directory: Path | None, scripts: Path | None
+) -> Exit:
+    """Write every file and CLI block to DIRECTORY, and scripts for FortiManager. Contacts no host."""
     chosen = list(choose_sites(app, flags, connect=False).values())
-    written = [
-        path
-        for selected in chosen
-        for path in render_files(selected, app.plays, directory, fortios)
-    ]
+    written = _render_scripts(app, chosen, fortios, scripts) if scripts else []
+    for selected in chosen:
+        if directory:
+            written += render_files(selected, app.plays, directory, fortios)
     results = list_untouched(chosen)
     app.reports.keep("render", results)
     if flags.json:
@@ -75,7 +83,20 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
             click.echo(f"the CLI of FortiGates is for FortiOS {format_version(fortios)}")
         for path, table in find_misplaced(written):
             click.echo(f"{path}: pasting adds the {table} at the end; move it to the top by hand")
+        if scripts and written:
+            click.echo(ABOUT_SCRIPTS)
     return Exit.OK
+
+
+def _render_scripts(
+    app: App, chosen: Sequence[Selected], fortios: Version, directory: Path
+) -> list[Path]:
+    from provision.desired import fortimanager
+
+    texts: dict[str, str] = {}
+    for selected in chosen:
+        texts |= fortimanager.render_scripts(selected, app.plays, fortios)
+    return fortimanager.write_scripts(directory, texts)
 
 
 def look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:

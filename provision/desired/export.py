@@ -71,7 +71,9 @@ def find_misplaced(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     The policies that they must precede are known on the FortiGate only.
     """
     for path in written:
-        tables = re.findall(r"^config (firewall \S+)$", path.read_text("utf-8"), re.MULTILINE)
+        tables = re.findall(
+            r"^config (firewall \S+)\n +edit ", path.read_text("utf-8"), re.MULTILINE
+        )
         yield from (
             (path, table) for table in dict.fromkeys(tables) if find_table(table).identified_by
         )

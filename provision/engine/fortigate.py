@@ -15,7 +15,7 @@ from provision.engine.lease import Lease
 from provision.engine.progress import Target, check_converged, check_plan_unchanged
 from provision.engine.records import Memory, read_record
 from provision.engine.run import EXAMINING, Run
-from provision.errors import Failed, InputError, UnknownKey, Unreachable
+from provision.errors import Failed, InputError, Passive, UnknownKey, Unreachable
 from provision.fortios.config.desired import Desired
 from provision.fortios.config.feed import FeedState, find_feed, is_referred_to
 from provision.fortios.config.object_id import ObjectId
@@ -108,13 +108,36 @@ class FortiGateRun:
             self.target.plan = FortiPlan()
             return
         self._run.listener.report_activity(self._selected.site.name, self.target.host, "observing")
+        try:
+            self._observe(memory)
+        except Passive as passive:
+            if self._run.verb != "status":
+                raise
+            self.target.skipped = f"passive, so it neither polls nor posts: {passive}"
+
+    def _observe(self, memory: Memory) -> None:
         with self._connect() as session:
             plan = self._make_plan(session, memory)
             left = [asdict(item) for item in plan.unmanaged]
             self.target.plan = plan
             self._examine_feed(session, plan)
-            facts = {"version": session.facts.version_text, "left_as_it_is": left}
-            self.target.details = {**facts, **self._summarize_settings(memory)}
+            facts: dict[str, object] = {
+                "version": session.facts.version_text,
+                "left_as_it_is": left,
+            }
+            cluster = self._describe_cluster(session, memory)
+            self.target.details = {**facts, **cluster, **self._summarize_settings(memory)}
+
+    def _describe_cluster(self, session: FortiGateSession, memory: Memory) -> dict[str, object]:
+        """Return the members of its cluster, and who was the primary at the last apply if it was another."""
+        if not session.members:
+            return {}
+        mode, record = session.facts.ha.partition(",")[0], memory.record(self._fortigate.name)
+        earlier = record.serial if record else ""
+        known = earlier in {each.serial for each in session.members} - {session.facts.serial}
+        members = [asdict(member) for member in session.members]
+        cluster = {"mode": mode, "members": members, "took_over_from": earlier if known else ""}
+        return {"cluster": cluster}
 
     def _examine_feed(self, session: FortiGateSession, plan: FortiPlan) -> None:
         is_there = str(self._feed) not in {change.id for change in plan.changes}

@@ -117,6 +117,10 @@ class MemorySite:
         """The look of `verify --limit fgt1`, which `status` takes as well."""
         return self._run("verify")
 
+    def status(self) -> TargetResult:
+        """The look of `status --limit fgt1`."""
+        return self._run("status")
+
     def apply(self, adopt: bool = False) -> TargetResult:
         """`apply --limit fgt1`, with `--adopt` if so said."""
         return self._run("apply", adopt)
@@ -163,7 +167,11 @@ class MemorySite:
         job = self.job(verb, adopt)
         planned = self.look(job)
         found = _of_unit(summarize(planned))
-        return found if verb in ("plan", "verify") or found.error else self.carry_out(job, planned)
+        return (
+            found
+            if verb in ("plan", "verify", "status") or found.error
+            else self.carry_out(job, planned)
+        )
 
 
 def _of_unit(found: SiteResult) -> TargetResult:

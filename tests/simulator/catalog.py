@@ -97,6 +97,16 @@ SYSTEM_TABLES = (
         ),
     ),
     Table(
+        "system central-management",
+        attributes=(
+            Attribute("mode", "option", 0, "normal", options("normal backup")),
+            Attribute("type", "option", 0, "none", options("fortimanager fortiguard none")),
+            flag("allow-push-configuration", "enable"),
+            Attribute("serial-number", "any"),
+            Attribute("fmg", "any"),
+        ),
+    ),
+    Table(
         "system ha",
         attributes=(
             Attribute("group-name", size=32),

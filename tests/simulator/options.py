@@ -31,6 +31,8 @@ class Options:
     serial: str = "FGVM00TM00000000"
     vdoms: tuple[str, ...] = ()
     ha_role: str = ""  # "Primary" or "Secondary"
+    peer_name: str = ""  # of the other member; "": the own name with `-peer` behind it
+    peer_serial: str = "FGVM00TM00000001"
     ha_prompt: str = " ({role})"  # how the prompt shows it; "({role})" and "" were seen too
     prompt_name: str = ""  # what the prompt shows for the hostname, e.g. a long one cut with `~`
     profile: str = "super_admin"
@@ -44,6 +46,7 @@ class Options:
     enc_stable: bool = False
     interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside
     without_tables: tuple[str, ...] = ()  # e.g. "vpn ssl settings" on models that lost it
+    manager: str = ""  # the address of the FortiManager that manages it
     fabric: str = ""  # "root" or "member" of a Security Fabric; see `get system csf`
     new_password: bool = False  # the login asks for a new password first, as a fresh FortiGate does
     questions: dict[str, str] = field(default_factory=dict)  # regex of a line -> y/n question
@@ -63,6 +66,8 @@ class Options:
     pager_lines: int = 0  # lines of a page; 0 takes the height of the terminal
     diagnose: str = "present"  # the commands that show a feed; or "absent", or "refused"
     refresh: str = ""  # `execute update-external-resource`, likewise; "": as the version has it
+    manager_type: str = "shown"  # or "left out": whether `show` prints the type of the management
+    package_purges: bool = False  # an install of a package also deletes feeds that no policy uses
     refresh_profile: str = (
         "secfabgrp"  # the group that a profile must write to run it (undocumented)
     )

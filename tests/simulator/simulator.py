@@ -1,6 +1,7 @@
 """One simulated FortiGate: its configuration, its SSH server, its stitches and its feeds."""
 
 import threading
+from dataclasses import replace
 
 import paramiko
 
@@ -12,10 +13,12 @@ from tests.simulator.denies import list_denials
 from tests.simulator.faults import Faults
 from tests.simulator.feed import Feeds
 from tests.simulator.journal import Journal
+from tests.simulator.manager import Manager
 from tests.simulator.options import Options
 from tests.simulator.schema import parse_version
 from tests.simulator.server import Server
 from tests.simulator.session import Session
+from tests.simulator.status import find_hostname
 from tests.simulator.terminal import Terminal
 from tests.simulator.text import Word
 from tests.simulator.tokens import Tokens
@@ -54,6 +57,7 @@ class Simulator:
         )
         self._set_console()
         self._join_fabric()
+        self.manager = Manager(self.config, self.options)
         self._saved = self._take_snapshot()
         self.feeds = Feeds(self.options, self._get_settled_config)
         self.stitches = Stitcher(self.options, self._get_settled_config, self._run_script)
@@ -243,6 +247,28 @@ class Simulator:
     def poll_feeds(self) -> None:
         """Fetch every enabled feed now and wait for it."""
         self.feeds.poll_all()
+
+    def fail_over(self) -> None:
+        """Let the other member of the cluster take over: another name and serial, the same configuration.
+
+        It answers at the same address. The feeds that it fetched itself are empty until it polls.
+        """
+        with self.lock:
+            options, name = self.options, find_hostname(self.config, self.options)
+            self.options = replace(
+                options, serial=options.peer_serial, peer_serial=options.serial, peer_name=name
+            )
+            block = self.config.block("system global", "global" if self.config.multi else "")
+            taken = Word(options.peer_name or f"{name}-peer", True)
+            if block:
+                block.entry.put(block.table, "hostname", (taken,))
+            self.changed()
+
+    def install_package(self) -> None:
+        """Let FortiManager install the policy package that it imported at the start."""
+        with self.lock:
+            self.manager.install(self.config)
+            self.changed()
 
     def denies(self, address: str) -> list[str]:
         """Return which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""

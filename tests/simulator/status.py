@@ -72,7 +72,11 @@ def list_ha_lines(config: Config, options: Options) -> list[str]:
         f"Model: {options.model}",
         "Mode: HA A-P",
         f"{mine:<12}: {name}, {options.serial}, HA cluster index = 0",
-        f"{other:<12}: {name}-peer, FGVM00TM00000001, HA cluster index = 1",
+        f"{other:<12}: {options.peer_name or f'{name}-peer'}, {options.peer_serial}, HA cluster index = 1",
+        "number of vcluster: 1",
+        "vcluster 1: work 169.254.0.1",
+        f"{mine}: {options.serial}, HA operating index = 0",
+        f"{other}: {options.peer_serial}, HA operating index = 1",
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from banstitch_shared.jails import JAIL_NAME, describe_jail
 from banstitch_shared.tokens import VERIFY
 
-from provision.cli.report.alarms import list_alarm_notes
+from provision.cli.report.notes import NO_FILTER, describe_cluster, list_alarm_notes
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.desired.context import StatusSource
@@ -57,11 +57,6 @@ _WHY = {
     "refused_page": "wrong login",
     "too_large": "too large",
 }
-NO_FILTER = (
-    "systemd does not filter addresses yet: the receiver's port is open to any address, and only the"
-    " receiver itself refuses strangers; systemctl restart banstitch-receiver.socket turns the filter on"
-    " (connections are refused for a moment), unless the kernel of this host lacks BPF"
-)
 _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "s", 1))
 
 
@@ -186,6 +181,7 @@ def list_notes(results: Sequence[SiteResult]) -> list[str]:
         for site in results
         for target in site.targets
         for note in (
+            *describe_cluster(target.details),
             *_list_lost_posts(target.details, site.name),
             *_list_host_notes(target.details),
         )

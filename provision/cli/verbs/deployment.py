@@ -40,12 +40,18 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
 @click.command()
 @add_common_options
 @fortios_option
-@click.argument("directory", type=click.Path(path_type=Path))
-def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
+@click.option("--fortimanager", type=click.Path(path_type=Path), metavar="DIR",
+              help="Write scripts for FortiManager to DIR, two for each FortiGate.")  # fmt: skip
+@click.argument("directory", type=click.Path(path_type=Path), required=False, metavar="[DIRECTORY]")
+def render(
+    app: App, flags: Flags, fortios: Version, directory: Path | None, fortimanager: Path | None
+) -> Exit:
     """Write every file and CLI block to DIRECTORY. Contacts no host."""
     from provision.cli import deploy
 
-    return deploy.render(app, flags, fortios, directory)
+    if not directory and not fortimanager:
+        raise click.UsageError("render needs DIRECTORY or --fortimanager DIR")
+    return deploy.render(app, flags, fortios, directory, fortimanager)
 
 
 @click.command()

@@ -55,6 +55,11 @@ class Facts:
         return bool(role) and role.split()[0] not in ("primary", "master")
 
     @property
+    def is_clustered(self) -> bool:
+        """True for a member of a cluster."""
+        return self.ha.partition(",")[0].strip().lower() != "standalone"
+
+    @property
     def version_text(self) -> str:
         """The version as people write it."""
         return format_version(self.version)

@@ -16,12 +16,16 @@ class Observed:
 
     A table that was shown whole is one object, with its entries as its body.
     ``missing``: ids whose whole table this FortiGate lacks. ``warnings`` go into the plan.
+    ``manager``: the FortiManager that installs policy packages on it; empty if there is none.
+    ``members``: the serial numbers of its cluster, its own among them; () without a cluster.
     """
 
     serial: str
     objects: Mapping[str, Tree | None]
     missing: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    manager: str = ""
+    members: tuple[str, ...] = ()
 
     def merge(self, more: Observed) -> Observed:
         """Return both together."""

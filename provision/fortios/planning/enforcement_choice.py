@@ -31,14 +31,18 @@ def choose_enforcement(
     if not desired.choices:
         return desired, ()
     reasons = {
-        choice: known or _find_obstacle(_list_objects(desired, choice), observed, attempt)
+        choice: known
+        or _find_obstacle(_list_objects(desired, choice), observed, attempt)
+        or _find_manager(_list_objects(desired, choice), observed, record)
         for choice, known in desired.choices.items()
     }
     possible = [choice for choice, reason in reasons.items() if not reason]
     if not possible:
         raise Failed(
             "no enforcement suits this FortiGate: " + "; ".join(_format_reasons(reasons)),
-            "make one of them possible, or set enforcement to [none] to fetch the feed only",
+            "make one of them possible"
+            + (", or name a policy in enforcement all the same" if observed.manager else "")
+            + ", or set enforcement to [none] to fetch the feed only",
         )
     choice, why = _choose_best(possible, desired, observed, record)
     earlier = list(reasons)[: list(reasons).index(choice)]
@@ -94,6 +98,14 @@ def _find_obstacle(objects: list[DesiredObject], observed: Observed, attempt: At
         except Conflict as conflict:
             return conflict.message
     return ""
+
+
+def _find_manager(objects: list[DesiredObject], observed: Observed, record: Record) -> str:
+    """Return why policies would not last on this FortiGate; empty if they would, or are ours already."""
+    if not observed.manager or any(one.id in record.objects for one in objects):
+        return ""
+    is_policy = any(find_table(ObjectId.parse(one.id).table).identified_by for one in objects)
+    return "the next install of a policy package by FortiManager removes it" if is_policy else ""
 
 
 def _format_reasons(reasons: dict[str, str]) -> Iterator[str]:

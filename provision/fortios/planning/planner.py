@@ -147,6 +147,12 @@ def _check_serial(observed: Observed, record: Record) -> tuple[Record, tuple[str
     """Return the record if it describes this FortiGate or its configuration, else an empty one."""
     if record.serial in ("", observed.serial):
         return replace(record, serial=observed.serial), ()
+    if record.serial in observed.members:
+        text = (
+            f"a failover: FortiGate {observed.serial} is the primary of its cluster now, so it polls and"
+            f" posts; it was {record.serial} at the last apply"
+        )
+        return replace(record, serial=observed.serial), (text,)
     whose = f"the record was made with FortiGate {record.serial}, this is {observed.serial}"
     made = [object_id for object_id, before in record.objects.items() if before is None]
     if any(observed.objects.get(object_id) is not None for object_id in made):

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from provision.errors import Failed
+from provision.errors import Failed, Passive
 from provision.fortios.config import probes
 from provision.fortios.config.desired import Desired, widen_to_table
 from provision.fortios.config.facts import Facts, read_facts, warn_of_unknown_version
 from provision.fortios.config.feed import FeedState
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
-from provision.fortios.config.probes import with_scope
+from provision.fortios.config.probes import Member, Surroundings, with_scope
 from provision.fortios.config.text import ParseError, Tree, parse
 from provision.fortios.config.versions import explain_refusal
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe
@@ -46,7 +46,7 @@ class FortiGateSession:
         self._push = Push(self._connection, self.look)
         self._facts: Facts | None = None
         self._observed: Observed | None = None
-        self._saves_by_hand = False  # changes are lost at a restart unless they are saved
+        self._surroundings = Surroundings()
         self._rights = ""  # the rights that the administrator's profile lacks
         self._read_only = ""  # the reason why nothing can be changed
 
@@ -61,6 +61,11 @@ class FortiGateSession:
     def exchanges(self) -> int:
         """The number of times, since the login, that we have written and waited for the FortiGate."""
         return self._connection.exchanges
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The members of its cluster, as :meth:`observe` saw them last; () without a cluster."""
+        return self._surroundings.members
 
     @property
     def facts(self) -> Facts:
@@ -93,14 +98,14 @@ class FortiGateSession:
         ids = object_ids_to_observe(desired, record)
         self._require_vdoms(ids)
         scope = "global" if self.facts.vdoms else ""
-        about, profile = [probes.FABRIC, probes.SAVING], self._make_profile_question(scope)
-        questions = [*((scope, command) for command in about), *profile]
-        given = self._connection.ask([*questions, *map(make_question, ids)])
-        (fabric, saving), shown = given[:2], given[2 + len(profile) :]
-        self._refuse_fabric_member(fabric)
-        self._read_rights(scope, given[2 : 2 + len(profile)])
-        self._saves_by_hand = probes.needs_manual_save(saving)
-        self._observed = self._parse_answers(ids, shown)
+        commands = probes.list_commands(self.facts.is_clustered)
+        about = [(scope, command) for command in commands]
+        asked = [*about, *self._make_profile_question(scope)]
+        given = self._connection.ask([*asked, *map(make_question, ids)])
+        self._surroundings = probes.read_surroundings(given[: len(about)])
+        self._refuse_fabric_member(self._surroundings.fabric_root)
+        self._read_rights(scope, given[len(about) : len(asked)])
+        self._observed = self._parse_answers(ids, given[len(asked) :])
         return self._observed
 
     def look(self, object_ids: Iterable[str]) -> Observed:
@@ -139,7 +144,8 @@ class FortiGateSession:
         own = tuple((block.id, block.shown) for block in plan.blocks)
         self._push.accept_approval(own if approved is None else tuple(approved), plan.blocks)
         before = self._observed or self.look([block.id for block in plan.blocks])
-        saving = ("global" if self.facts.vdoms else "") if self._saves_by_hand else None
+        by_hand = self._surroundings.saves_by_hand
+        saving = ("global" if self.facts.vdoms else "") if by_hand else None
         self._push.apply(plan.blocks, before, saving)
 
     def _find_vdom_names(self, status: str, listed: str) -> tuple[str, ...]:
@@ -197,14 +203,14 @@ class FortiGateSession:
         if self.facts.is_secondary:
             (answer,) = self._connection.command_line.read([probes.HA])
             primary = probes.find_primary(answer)
-            raise self._connection.describe_failure(
+            failure = self._connection.describe_failure(
                 "it is a secondary of its cluster and takes its configuration from the primary"
                 + (f", {primary}" if primary else ""),
                 f"name {primary or 'the primary'} in the inventory, or the address of the cluster",
             )
+            raise Passive(failure.message, failure.remedy)
 
-    def _refuse_fabric_member(self, answer: str) -> None:
-        root = probes.find_fabric_root(answer)
+    def _refuse_fabric_member(self, root: str) -> None:
         if root:
             raise self._connection.describe_failure(
                 f"it is a member of a Security Fabric, not its root: stitches are made on the root "
@@ -232,7 +238,15 @@ class FortiGateSession:
         in_tables = self._look_in_tables(without_table)
         missing = frozenset(without_table - in_tables.keys())
         self._refuse_hidden_tables(missing)
-        return Observed(self.facts.serial, objects | in_tables, missing, self._list_warnings())
+        serials = tuple(member.serial for member in self.members)
+        return Observed(
+            self.facts.serial,
+            objects | in_tables,
+            missing,
+            self._list_warnings(),
+            self._surroundings.manager,
+            serials,
+        )
 
     def _look_in_tables(self, entries: Iterable[str]) -> dict[str, Tree | None]:
         """Return those of ``entries`` whose table exists.
@@ -258,7 +272,8 @@ class FortiGateSession:
             )
 
     def _list_warnings(self) -> tuple[str, ...]:
-        warnings = warn_of_unknown_version(self.facts)
+        managed = probes.describe_manager(self._surroundings.manager)
+        warnings = (*warn_of_unknown_version(self.facts), *filter(None, (managed,)))
         if not self._connection.command_line.is_restricted:
             return warnings
         user = self._connection.login.user

@@ -9,6 +9,7 @@ import pytest
 
 from provision.cli.report import status
 from provision.cli.report.console import Report
+from provision.cli.report.notes import NO_FILTER
 from provision.linux.kinds.certificate import Authority, Certificate, describe_expiry
 from provision.linux.kinds.resource import Resource
 from provision.masking import Secrets
@@ -134,7 +135,7 @@ def test_on_a_narrow_terminal_columns_without_room_follow_on_a_line_of_their_own
     [
         ({"page": ""}, "ban1: the status page is off: set receiver_status_page: true to serve it"),
         ({"page": "https://ban1:5000/status"}, "ban1: status page: https://ban1:5000/status"),
-        ({"filter": "missing"}, f"ban1: {status.NO_FILTER}"),
+        ({"filter": "missing"}, f"ban1: {NO_FILTER}"),
         (
             {"left_out": 3},
             "ban1: 3 bans have no room in the feed: raise receiver_feed_limit, or unban some",
@@ -181,3 +182,37 @@ def test_a_name_of_the_ignore_list_without_a_recent_answer_is_noted() -> None:
     assert "office.example.com was last looked up at 2027-" in old
     assert "still counts (no such name)" in old
     assert "https://example.com/list could not be looked up yet, so it spares nobody" in new
+
+
+@pytest.mark.parametrize(
+    ("mode", "earlier", "said"),
+    [
+        (
+            "a-p",
+            "",
+            "FGT-B (FG2) is the primary, which polls and posts; FGT-A (FG1) is secondary",
+        ),
+        (
+            "a-p",
+            "FG1",
+            "FGT-B (FG2) is the primary, which polls and posts; FGT-A (FG1) is secondary; it took over"
+            " from FG1 after the last apply",
+        ),
+        (
+            "a-a",
+            "",
+            "FGT-B (FG2) is the primary and posts; all members poll; FGT-A (FG1) is secondary",
+        ),
+    ],
+)
+def test_the_members_of_a_cluster_are_named_with_the_one_that_polls(
+    mode: str, earlier: str, said: str
+) -> None:
+    members = [
+        {"name": "FGT-A", "serial": "FG1", "active": False},
+        {"name": "FGT-B", "serial": "FG2", "active": True},
+    ]
+    cluster = {"mode": mode, "members": members, "took_over_from": earlier}
+    found = TargetResult("fw1", "fortios", "ok", details={"cluster": cluster})
+    (note,) = status.list_notes([SiteResult("ban1", (found,))])
+    assert note == f"fw1: cluster ({mode}): {said}"

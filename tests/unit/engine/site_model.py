@@ -144,6 +144,7 @@ class FakeBanHost:
 
 class FakeUnit:
     facts = UNKNOWN
+    members = ()
 
     def __init__(self, world: World, login: Login, _: Access) -> None:
         self._world, self._name, self.exchanges = world, login.host, 0

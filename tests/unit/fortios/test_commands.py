@@ -27,6 +27,8 @@ INJECTED = (
 LOOKS = [
     "get system status",
     "get system ha status",
+    "show system central-management",
+    "sudo global show system central-management",
     "sudo global get system csf",
     "get system global | grep cfg-save",
     "sudo global show system vdom-property",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from provision.errors import Failed, Unreachable
@@ -17,25 +14,12 @@ from provision.fortios.record.record import Record
 from provision.fortios.session.batches import LONGEST, Batch, split_into_batches
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import RolledBack
-from provision.ssh.connection import Access
-from provision.ssh.login import Login
-from tests.simulator import Options, Simulator
 from tests.unit.fortios.fortios_wire import Wire
 from tests.unit.fortios.repeated_push import FIRST, read_objects
 from tests.unit.fortios.sample_cli import ACTION, FEED, KEY, SSL, TRIGGER
+from tests.unit.fortios.wire_sessions import start_again, start_session
 
 VDOMS = ("root", "branch")
-LOGIN = Login("fgt", "192.0.2.1", "operator", password="fortinet")
-
-
-def start_session(wire: Wire, **options: Any) -> FortiGateSession:
-    wire.fortigate = Simulator(Options(enc_stable=True, **options))
-    return start_again(wire)
-
-
-def start_again(wire: Wire) -> FortiGateSession:
-    wire.fortigate.journal.clear()
-    return FortiGateSession(LOGIN, Access(Path("none"), accept_new=False))
 
 
 def push(session: FortiGateSession, vdoms: bool = False, record: Record | None = None) -> FortiPlan:

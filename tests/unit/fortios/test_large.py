@@ -16,7 +16,8 @@ from tests.simulator.sample_config import sample
 VDOMS: list[tuple[str, ...]] = [(), ("Branch", "Guests")]
 OURS = re.compile(
     r"show ((vpn )?certificate ca"
-    r"|system (automation-(action|trigger|stitch)|external-resource|vdom-property|csf|ha|global)"
+    r"|system (automation-(action|trigger|stitch)|external-resource|vdom-property|csf|ha|global"
+    r"|central-management)"
     r"|automation setting"
     r"|vpn (ssl settings|ipsec phase1-interface)|system (settings|zone)"
     r"|firewall (policy|local-in-policy6?|service custom \"banstitch_vpn\"))(\s|$).*"

@@ -1,8 +1,8 @@
-"""Notes of `status` on the shield, users under attack, logins after many failures, and stale names."""
+"""Notes of `status` on the shield, users under attack, logins after many failures, stale names, clusters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from banstitch_shared.shield_file import Shield, describe_shield
@@ -12,6 +12,11 @@ from provision.results import format_timestamp
 
 # Alarms and users that are named, the latest.
 _MOST_NAMED = 5
+NO_FILTER = (
+    "systemd does not filter addresses yet: the receiver's port is open to any address, and only the"
+    " receiver itself refuses strangers; systemctl restart banstitch-receiver.socket turns the filter on"
+    " (connections are refused for a moment), unless the kernel of this host lacks BPF"
+)
 
 
 def list_alarm_notes(details: Mapping[str, Any]) -> list[str]:
@@ -59,3 +64,27 @@ def _describe_stale(name: str, at: float, error: str) -> str:
     else:
         what = f"was last looked up at {format_timestamp(at)}, and that answer still counts"
     return f"detection_ignore: {name} {what}{why}: see journalctl -u banstitch-watch"
+
+
+def describe_cluster(details: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line that names the members of a cluster; nothing without one.
+
+    The members of an active-active cluster all fetch feeds (KB 293570).
+    """
+    cluster = details.get("cluster")
+    if not cluster:
+        return
+    active = [_name(each) for each in cluster["members"] if each["active"]]
+    others = [_name(each) for each in cluster["members"] if not each["active"]]
+    is_shared = cluster["mode"] == "a-a"
+    line = f"cluster ({cluster['mode']}): {', '.join(active) or 'no member'} is the primary"
+    line += " and posts; all members poll" if is_shared else ", which polls and posts"
+    if others:
+        line += f"; {', '.join(others)} {'is' if len(others) == 1 else 'are'} secondary"
+    if cluster["took_over_from"]:
+        line += f"; it took over from {cluster['took_over_from']} after the last apply"
+    yield line
+
+
+def _name(member: Mapping[str, Any]) -> str:
+    return f"{member['name']} ({member['serial']})"
