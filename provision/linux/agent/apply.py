@@ -106,7 +106,7 @@ def _roll_back(journal: Journal, before: Manifest | None, units: Units) -> str:
     left += _put_back_units(journal, units)
     try:
         if before is None:
-            package.purge(package.list_removable(package.list_known(memory.bootstrapped())))
+            package.purge(package.list_removable(package.list_known(journal.manifest.packages)))
         _remember_less(journal, before, bool(left))
     except (HostError, OSError) as error:
         left.append(_in_words(error))
