@@ -74,9 +74,9 @@ def check_unchanged(files: Sequence[NewFile]) -> None:
 def stage(files: Sequence[NewFile], journal: Journal) -> list[Staged]:
     """Write each file beside its path."""
     staged = []
+    # Recorded before the first byte, so that the next run finds what a crash leaves staged.
+    journal.own_all((ResourceId("file", each.path), read_state(each.path)) for each in files)
     for file in files:
-        # Recorded before the first byte, so that the next run finds what a crash leaves staged.
-        journal.own(ResourceId("file", file.path), read_state(file.path))
         content = base64.b64decode(file.content)
         path = host.stage(file.path, content, file.mode, file.owner, file.group)
         staged.append((file, path, content))
@@ -104,12 +104,11 @@ def check(staged: Sequence[Staged], step: PutFiles) -> None:
             raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
 
 
-def commit(path: str, journal: Journal) -> None:
-    """Put a staged file in place."""
-    before = read_state(path)
-    journal.own(ResourceId("file", path), before)
-    journal.on_failure(lambda: put_state(path, before))
-    host.commit(path)
+def commit(files: Sequence[NewFile], journal: Journal) -> None:
+    """Put staged files in place."""
+    for file in files:
+        journal.on_failure(functools.partial(put_state, file.path, read_state(file.path)))
+    host.commit(*(file.path for file in files))
 
 
 def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
