@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from provision.linux.agent import STATE, data, host, memory, steps
+from provision.linux.agent import STATE, data, host, meanwhile, memory, steps
 from provision.linux.agent.host import HostError, run
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import file, package, service
@@ -66,7 +66,7 @@ def _take_all(taken: Sequence[Step], journal: Journal, units: Units) -> None:
         known = memory.ServiceMemory(to_json(state), list(unit.reload_command))
         journal.manifest.services.setdefault(unit.name, known)
     journal.bring_ups = tuple(unit for unit, _ in units)
-    for step in taken:
+    for step in meanwhile.take_first(taken, journal):
         steps.take(step, journal)
     _finish(journal)
 

@@ -12,8 +12,11 @@ from provision.linux.agent import host, memory
 from provision.linux.agent.host import HostError
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.state import ServiceState
-from provision.linux.agent.protocol.steps import BringUp
+from provision.linux.agent.protocol.steps import BringUp, NewFile
 from provision.linux.agent.protocol.wire import to_json
+
+# A file of a step, the path where it is staged, and its content.
+Staged = tuple[NewFile, str, bytes]
 
 
 class Journal:
@@ -26,6 +29,8 @@ class Journal:
         # the units that this run brings up, and the state of each before the first of them was
         self.bring_ups: tuple[BringUp, ...] = ()
         self.units: dict[str, ServiceState] = {}
+        # the files that wait beside their paths
+        self.staged: dict[str, Staged] = {}
         # notes for the operator if the run succeeds
         self.notes: list[str] = []
         self._undo: list[Callable[[], None]] = []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from provision.linux.agent import host, memory
 from provision.linux.agent.apt import Apt, reasons
@@ -24,18 +26,41 @@ REMEDY = (
 
 
 def make(step: Install, journal: Journal) -> None:
-    """Install packages. apt records those that come with them before it installs the first."""
-    apt = Apt()
+    """Install packages."""
+    with installing(step, journal):
+        pass
+
+
+@contextmanager
+def installing(step: Install, journal: Journal) -> Iterator[None]:
+    """Install packages during the block, and wait for apt at its end.
+
+    apt records those that come with them before it installs the first. Only apt runs beside the block, so
+    the journal has one writer.
+    """
+    apt, failures = Apt(), list[BaseException]()
     # from here on the file has only what comes now
     memory.save(journal.manifest)
     host.remove(memory.coming_path())
     journal.on_failure(_undo)
+    thread = threading.Thread(target=_attempt, args=(step.packages, apt, failures))
+    thread.start()
     try:
-        install(step.packages, apt)
+        yield
     finally:
+        thread.join()
         journal.notes.extend(apt.notes)
         journal.manifest.packages = sorted({*journal.manifest.packages, *memory.list_coming()})
+    if failures:
+        raise failures[0]
     memory.save(journal.manifest)
+
+
+def _attempt(names: Sequence[str], apt: Apt, failures: list[BaseException]) -> None:
+    try:
+        install(names, apt)
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the thread raises it
+        failures.append(error)
 
 
 def _undo() -> None:
