@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
@@ -15,6 +16,7 @@ import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.proxy import Proxy
+from tests.lab.nspawn import wait_until
 
 pytestmark = pytest.mark.lab
 
@@ -235,8 +237,7 @@ def test_packages_of_an_apply_that_lost_its_power_are_completed_and_later_remove
             site.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
         seen = site.host.filesystem / "usr/bin" / program
-        while not seen.is_symlink() and not seen.exists():
-            assert process.poll() is None
+        assert wait_until(lambda: os.path.lexists(seen), 300)
         site.host.kill()
         process.wait(timeout=300)
         site.host.boot()
