@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
@@ -15,6 +16,7 @@ import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.proxy import Proxy
+from tests.lab.nspawn import wait_until
 
 pytestmark = pytest.mark.lab
 
@@ -221,3 +223,28 @@ def test_apply_after_a_power_loss_repairs_the_host(
         assert again.code == 0, again.out + again.err
         assert lab.state() == state
         assert site.run("verify").code == 0
+
+
+@pytest.mark.parametrize("program", ["python3", "gunicorn"])
+def test_packages_of_an_apply_that_lost_its_power_are_completed_and_later_removed(
+    program: str, tmp_path: Path, bare_root: Path
+) -> None:
+    """The first program comes before the agent can run, the second while the agent does something else."""
+    installed = "dpkg-query -W | sort"
+    with LabSite(tmp_path / "inventory", bare_root) as site:
+        before = site.host.console(installed).stdout
+        process = subprocess.Popen(
+            site.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        seen = site.host.filesystem / "usr/bin" / program
+        assert wait_until(lambda: os.path.lexists(seen), 300)
+        site.host.kill()
+        process.wait(timeout=300)
+        site.host.boot()
+
+        again = site.run("apply", "-y")
+
+        assert again.code == 0, again.out + again.err
+        assert site.run("verify").code == 0
+        assert site.run("teardown", "-y", "--purge-data").code == 0
+        assert site.host.console(installed).stdout == before

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from provision.linux.agent import STATE, data, host, memory, steps
+from provision.linux.agent import STATE, data, host, meanwhile, memory, steps
 from provision.linux.agent.host import HostError, run
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import file, package, service
@@ -24,7 +24,7 @@ from provision.linux.agent.protocol.requests import Apply
 from provision.linux.agent.protocol.state import ServiceState
 from provision.linux.agent.protocol.steps import BringUp, PutFiles, Step
 from provision.linux.agent.protocol.wire import to_json
-from provision.linux.agent.units import read_state
+from provision.linux.agent.units import read_running
 
 # The steps for units, each with the state of its unit before the run.
 Units = Sequence[tuple[BringUp, ServiceState]]
@@ -65,7 +65,8 @@ def _take_all(taken: Sequence[Step], journal: Journal, units: Units) -> None:
     for unit, state in units:
         known = memory.ServiceMemory(to_json(state), list(unit.reload_command))
         journal.manifest.services.setdefault(unit.name, known)
-    for step in taken:
+    journal.bring_ups = tuple(unit for unit, _ in units)
+    for step in meanwhile.take_first(taken, journal):
         steps.take(step, journal)
     _finish(journal)
 
@@ -78,7 +79,9 @@ def _in_words(error: Exception) -> str:
 
 def _read_units(taken: Sequence[Step]) -> Units:
     """Return the service steps of a run, each with the state of its unit before it."""
-    return [(step, read_state(step.name)) for step in taken if isinstance(step, BringUp)]
+    found = [step for step in taken if isinstance(step, BringUp)]
+    states = read_running([step.name for step in found])
+    return [(step, states[step.name]) for step in found]
 
 
 def _sweep(journal: Journal) -> None:
@@ -106,7 +109,7 @@ def _roll_back(journal: Journal, before: Manifest | None, units: Units) -> str:
     left += _put_back_units(journal, units)
     try:
         if before is None:
-            package.purge(package.list_removable(package.list_known(memory.bootstrapped())))
+            package.purge(package.list_removable(package.list_known(journal.manifest.packages)))
         _remember_less(journal, before, bool(left))
     except (HostError, OSError) as error:
         left.append(_in_words(error))

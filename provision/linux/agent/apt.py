@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Optional
 
-from provision.linux.agent.host import HostError, Ran, run, tail
+from provision.linux.agent.host import PROGRAM_TIMEOUT, HostError, Ran, run, tail
 from provision.linux.agent.processes import describe
 
 APT = (
@@ -23,6 +23,8 @@ APT = (
 # Seconds in total that one step waits for locks. unattended-upgrades takes minutes on a host's first boot.
 PATIENCE = 600
 PAUSE = 2
+# Seconds for one run, which downloads and installs: dpkg must not be killed because a line was slow.
+TIMEOUT = 2 * PROGRAM_TIMEOUT
 _HELD = re.compile(
     r"Could not get lock (?P<path>/\S+?)\.? |(?P<dpkg>dpkg \S+ lock) (?:was|is) locked by another"
 )
@@ -62,7 +64,7 @@ class Apt:
         """Run ``argv`` again until no lock prevents it."""
         began, waited, first = time.monotonic(), 0.0, ""
         while True:
-            ran = run(argv, NEEDRESTART_MODE="l")
+            ran = run(argv, TIMEOUT, NEEDRESTART_MODE="l")
             held = lock_in_the_way(ran)
             if not held:
                 break

@@ -65,3 +65,5 @@ CHECK: dict[str, Callable[[str, str, bytes], None]] = {
     "python": _check_python,
     "logrotate": _check_logrotate,
 }
+# The checks that start no program.
+ALONE = ("json", "python")

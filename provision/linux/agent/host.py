@@ -119,14 +119,16 @@ def stage(path: str, content: bytes, mode: int, owner: str, group: str) -> str:
     return staged
 
 
-def commit(path: str) -> None:
-    """Move the file that was staged for ``path`` into its place."""
-    try:
-        os.replace(staged_path(path), path)
-    except OSError as error:
-        error.filename = path
-        raise
-    sync_folder(path)
+def commit(*paths: str) -> None:
+    """Move the files that were staged for ``paths`` into their places, and sync each folder once."""
+    for path in paths:
+        try:
+            os.replace(staged_path(path), path)
+        except OSError as error:
+            error.filename = path
+            raise
+    for folder in dict.fromkeys(map(os.path.dirname, paths)):
+        sync_folder(os.path.join(folder, ""))
 
 
 def write(path: str, content: bytes, mode: int, owner: str, group: str) -> None:

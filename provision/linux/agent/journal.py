@@ -6,12 +6,17 @@ The manifest remembers the state before our first run (for teardown), the journa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from provision.linux.agent import host, memory
 from provision.linux.agent.host import HostError
 from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.state import ServiceState
+from provision.linux.agent.protocol.steps import BringUp, NewFile
 from provision.linux.agent.protocol.wire import to_json
+
+# A file of a step, the path where it is staged, and its content.
+Staged = tuple[NewFile, str, bytes]
 
 
 class Journal:
@@ -21,6 +26,11 @@ class Journal:
         self.manifest = manifest
         # whether a file that running services read was changed
         self.activated = False
+        # the units that this run brings up, and the state of each before the first of them was
+        self.bring_ups: tuple[BringUp, ...] = ()
+        self.units: dict[str, ServiceState] = {}
+        # the files that wait beside their paths
+        self.staged: dict[str, Staged] = {}
         # notes for the operator if the run succeeds
         self.notes: list[str] = []
         self._undo: list[Callable[[], None]] = []
@@ -30,8 +40,14 @@ class Journal:
 
         ``data`` marks what a teardown keeps unless it is told to purge.
         """
-        if memory.find(self.manifest, identity) is None:
-            self.manifest.objects.append(memory.Entry(identity, to_json(before), data))
+        self.own_all([(identity, before)], data)
+
+    def own_all(self, found: Iterable[tuple[ResourceId, object]], data: bool = False) -> None:
+        """Record several objects on disk at once, as :meth:`own` does."""
+        new = [each for each in found if memory.find(self.manifest, each[0]) is None]
+        if new:
+            entries = (memory.Entry(identity, to_json(before), data) for identity, before in new)
+            self.manifest.objects.extend(entries)
             memory.save(self.manifest)
 
     def disown(self, identity: ResourceId) -> None:

@@ -81,7 +81,10 @@ def load() -> Manifest | None:
             " run the release of Banstitch that wrote it"
         )
     try:
-        return from_json(Manifest, found)
+        manifest = from_json(Manifest, found)
+        # a run was interrupted while apt installed them
+        manifest.packages = sorted({*manifest.packages, *list_coming()})
+        return manifest
     except (KeyError, TypeError, AttributeError) as error:
         raise HostError(f"{path()} is damaged ({error}); restore it from a backup") from error
 
@@ -92,7 +95,7 @@ def new() -> Manifest:
         version=VERSION,
         key=os.urandom(32).hex(),
         objects=[],
-        packages=bootstrapped(),
+        packages=list_coming(),
         services={},
         owed={},
         fortigates={},
@@ -101,12 +104,17 @@ def new() -> Manifest:
 
 def begun() -> Manifest | None:
     """Return the manifest of a host on which we have installed only python3 so far."""
-    return new() if bootstrapped() else None
+    return new() if list_coming() else None
 
 
-def bootstrapped() -> list[str]:
-    """Return the packages that were installed so that this program can run at all."""
-    return sorted(set((read(os.path.join(STATE, "bootstrap")) or b"").decode().split()))
+def coming_path() -> str:
+    """Return the path of the file in which apt records the packages that it is about to install for us."""
+    return os.path.join(STATE, "bootstrap")
+
+
+def list_coming() -> list[str]:
+    """Return the packages that apt recorded, python3 included if this program needed it first."""
+    return sorted(set((read(coming_path()) or b"").decode().split()))
 
 
 def save(manifest: Manifest) -> None:

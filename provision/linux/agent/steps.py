@@ -36,10 +36,10 @@ def _put_files(step: PutFiles, journal: Journal) -> None:
     """Stage all files, check them with the programs that will read them, then put all in place."""
     file.check(file.stage(step.files, journal), step)
     journal.activated = True
-    for each in step.files:
-        file.commit(each.path, journal)
+    file.commit(step.files, journal)
     take_back(step.remove, journal, purge=False)
-    must(["systemctl", "daemon-reload"])
+    if not journal.bring_ups:  # the first of them reloads, once for all
+        must(["systemctl", "daemon-reload"])
 
 
 def _owe(step: Owe, journal: Journal) -> None:

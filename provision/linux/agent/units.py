@@ -24,7 +24,12 @@ def read_states(questions: Sequence[ServiceQuestion]) -> dict[str, ServiceState]
 
 def read_state(name: str) -> ServiceState:
     """Return the state of one unit that is not asked whether it answers."""
-    return read_states([ServiceQuestion(name, "", "", "")])[name]
+    return read_running([name])[name]
+
+
+def read_running(names: Sequence[str]) -> dict[str, ServiceState]:
+    """Return the states of units that are not asked whether they answer."""
+    return read_states([ServiceQuestion(name, "", "", "") for name in names])
 
 
 def ask(url: str, certificate: str) -> Answer:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import shlex
+
+from provision.linux.agent.coming import record_coming
 
 # Seconds that the installation of python3 waits for locks, as apt.py of the agent does.
 PATIENCE = 600
-# The packages to install are recorded first, for the manifest to take over, and are added to those of an
-# interrupted installation. Nothing is recorded before all of them are downloaded.
+# apt records the packages before it installs them, for the manifest to take over. They are added to those of
+# an interrupted installation. Nothing is recorded before all of them are downloaded.
 _INSTALL_PYTHON = r"""
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 left=PATIENCE memory=ROOT/var/lib/banstitch
@@ -31,19 +34,24 @@ apt() {
     esac
   done
 }
-stop() {
+get() {
+  mkdir -p -m 700 $memory
+  apt OPTIONS install python3
+}
+retry() {
+  case $said in *"Sub-process "*) return 1;; esac
+  apt update
+  update=$said
+  get
+}
+get || retry || {
+  [ -s $memory/bootstrap ] && dpkg-query -W $(cat $memory/bootstrap) 2>/dev/null | grep -q . || {
+    rm -f $memory/bootstrap
+    rmdir $memory 2>/dev/null
+  }
   printf '%s\n' "$update" "$said" | grep -E '^(E:|W:|Err:|dpkg: error| )' | cut -c 1-300 | tail -n 9
   [ $left -gt 0 ] || echo "waited PATIENCE s for it"
   exit 1
-}
-get() { apt --download-only install python3; }
-get || { apt update; update=$said; get; } || stop
-mkdir -p -m 700 $memory
-apt -s install python3
-printf '%s\n' "$said" | sed -n 's/^Inst \([^ ]*\) (.*/\1/p' >>$memory/bootstrap
-apt install python3 || {
-  dpkg-query -W $(cat $memory/bootstrap) 2>/dev/null | grep -q . || rm -r $memory
-  stop
 }
 [ -z "$waited" ] || echo "waited $((PATIENCE-left)) s: $waited"
 """
@@ -54,5 +62,7 @@ def script(patience: int = PATIENCE, root: str = "") -> str:
 
     They wait ``patience`` seconds for locks. The record is below ``root``.
     """
-    text = _INSTALL_PYTHON.replace("PATIENCE", str(patience)).replace("ROOT", root)
+    options = shlex.join(record_coming(f"{root}/var/lib/banstitch/bootstrap"))
+    text = _INSTALL_PYTHON.replace("OPTIONS", options).replace("PATIENCE", str(patience))
+    text = text.replace("ROOT", root)
     return f'eval "$(echo {base64.b64encode(text.encode()).decode()} | base64 -d)"'

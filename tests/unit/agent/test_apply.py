@@ -95,11 +95,33 @@ def test_a_run_that_activated_nothing_reloads_nothing_when_it_is_undone(
 ) -> None:
     """A reload of a configuration that an operator has broken would stop jails that still run."""
     running = ServiceState(True, True, True, stale=False, answers=True, taken_by="")
-    monkeypatch.setattr(apply, "read_state", lambda *_: running)
+    monkeypatch.setattr(apply, "read_running", lambda names: dict.fromkeys(names, running))
     monkeypatch.setattr(service, "put_back", lambda *_: pytest.fail("it was reloaded"))
     fail2ban = BringUp("fail2ban.service", "reload", (), "", "")
     with pytest.raises(HostError, match="everything is as it was"):
         applied(files_step(tmp_path / "app.py", b"def (", "python"), fail2ban)
+
+
+def test_many_files_cost_one_record_and_one_sync_of_each_folder(
+    quiet: None, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each write to the disk is waited for. The content of each file and each record must be one."""
+    folder = tmp_path / "opt"
+    folder.mkdir()
+    files = tuple(files_step(folder / f"{number}").files[0] for number in range(20))
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def count(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", count)
+    applied(PutFiles(files, (), fail2ban_check=False))
+    assert synced.count(folder) == 1
+    assert len([path for path in synced if path.parent == folder]) == len(files)
+    # the files that become ours, and the end of the run
+    assert synced.count(state) == 2
 
 
 def test_what_changed_since_the_plan_is_not_overwritten(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
 from pathlib import Path
@@ -14,7 +15,7 @@ from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import file, service
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.state import ManifestObject
-from provision.linux.agent.protocol.steps import MakeDirectory, MakeUser
+from provision.linux.agent.protocol.steps import MakeDirectory, MakeUser, NewFile
 from provision.linux.agent.protocol.wire import from_json, to_json
 from tests import PROJECT
 from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, take_back
@@ -114,12 +115,18 @@ def test_undo_goes_backwards_and_on_after_a_failure(journal: Journal) -> None:
     assert done == ["last", "first"]
 
 
+def stage_file(path: Path, journal: Journal) -> NewFile:
+    content = base64.b64encode(b"ours").decode()
+    new = NewFile(str(path), 0o640, ME, MY_GROUP, content=content, check="", seen="any")
+    file.stage([new], journal)
+    return new
+
+
 def test_a_file_put_in_place_and_taken_back_is_as_it_was(journal: Journal, tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"theirs \xff\x00")
     path.chmod(0o604)
-    host.stage(str(path), b"ours", 0o640, ME, MY_GROUP)
-    file.commit(str(path), journal)
+    file.commit([stage_file(path, journal)], journal)
     assert path.read_bytes() == b"ours"
 
     take_back(f"file:{path}", journal, purge=False)
@@ -132,8 +139,7 @@ def test_a_file_put_in_place_and_taken_back_is_as_it_was(journal: Journal, tmp_p
 def test_a_failed_run_puts_the_file_back(journal: Journal, tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("theirs")
-    host.stage(str(path), b"ours", 0o640, ME, MY_GROUP)
-    file.commit(str(path), journal)
+    file.commit([stage_file(path, journal)], journal)
     assert journal.undo() == []
     assert path.read_text() == "theirs"
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provision.linux.agent import apt, host, packages
+from provision.linux.agent import apt, host, memory, packages
 from provision.linux.agent.apt import Apt
 from provision.linux.agent.host import HostError, Ran
+from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import package
+from provision.linux.agent.protocol.steps import Install
 
-SIMULATED = """\
-NOTE: This is only a simulation!
-Inst python3-flask (2.2.2-3 Debian:12/stable [all])
-Inst libpython3.11-stdlib [3.11.2-5] (3.11.2-6 Debian:12/stable [amd64])
-Inst python3-werkzeug (2.2.2-3 Debian:12/stable [all])
-Conf python3-flask (2.2.2-3 Debian:12/stable [all])
+# What apt writes to a hook.
+NEW_PACKAGES = """\
+VERSION 3
+APT::Architecture=amd64
+
+python3-flask - - none < 2.2.2-3 all none /var/cache/apt/archives/python3-flask_2.2.2-3_all.deb
+libpython3-stdlib - - none < 3.11.2-1+b1 amd64 same /var/cache/apt/archives/libpython3-stdlib_3.11_amd64.deb
+libgomp1 - - none < 12.2.0-14 i386 same /var/cache/apt/archives/libgomp1_12.2.0-14_i386.deb
+libc6 2.36-8 amd64 same < 2.36-9 amd64 same /var/cache/apt/archives/libc6_2.36-9_amd64.deb
+python3-flask - - none < 2.2.2-3 all none **CONFIGURE**
+libold 1.0 amd64 same > - - none **REMOVE**
 """
 FRONTEND = """\
 Reading package lists...
@@ -61,30 +69,79 @@ def programs(
     return started
 
 
+def run_hooks(argv: list[str], lines: str) -> Ran:
+    """Do what apt does between the last download and the first unpacking."""
+    (hook,) = (word.partition("::=")[2] for word in argv if "Pre-Install-Pkgs" in word)
+    # "dpkg --print-architecture", wherever the tests run
+    hook = "dpkg() { echo amd64; }; " + hook
+    subprocess.run(["sh", "-c", hook], input=lines, text=True, check=True)
+    return Ran(0, "")
+
+
 def verbs(started: list[list[str]]) -> list[str]:
     """What apt-get was asked to do, in order."""
-    known = ("update", "--download-only", "-s", "install", "--configure")
+    known = ("update", "-s", "install", "--configure")
     return [next(word for word in argv if word in known) for argv in started]
 
 
-def test_all_is_downloaded_before_anything_is_installed_and_what_comes_along_is_known(
-    monkeypatch: pytest.MonkeyPatch,
+def test_one_run_of_apt_installs_and_records_what_comes_along(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = programs(monkeypatch, lambda _: Ran(0, SIMULATED))
-    coming = package.fetch(["python3-flask"], Apt())
-    assert verbs(started) == ["--download-only", "-s"]
+    started = programs(monkeypatch, lambda argv: run_hooks(argv, NEW_PACKAGES))
+    package.make(Install(("python3-flask",)), journal)
+    assert verbs(started) == ["install"]
     # a package that is only upgraded was there before: a teardown must not remove it
-    assert coming == ["python3-flask", "python3-werkzeug"]
+    expected = ["libgomp1:i386", "libpython3-stdlib", "python3-flask"]
+    assert journal.manifest.packages == expected
+    found = memory.load()
+    assert found is not None
+    assert found.packages == expected
+
+
+def test_what_came_is_known_after_a_crash_in_the_middle_of_an_installation(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(argv: list[str]) -> Ran:
+        run_hooks(argv, NEW_PACKAGES)
+        raise KeyboardInterrupt
+
+    programs(monkeypatch, crash)
+    with pytest.raises(KeyboardInterrupt):
+        package.make(Install(("python3-flask",)), journal)
+    found = memory.load()
+    assert found is not None
+    assert "python3-flask" in found.packages
+
+
+def test_a_failed_installation_removes_only_what_came_with_it(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.manifest.packages = ["openssl"]
+
+    def answer(argv: list[str]) -> Ran:
+        if "install" in argv:
+            run_hooks(argv, NEW_PACKAGES)
+            return Ran(100, "E: Sub-process /usr/bin/dpkg returned an error code (1)")
+        return Ran(0, "")
+
+    started = programs(monkeypatch, answer)
+    with pytest.raises(HostError, match="Sub-process"):
+        package.make(Install(("python3-flask",)), journal)
+    # what was downloaded is not asked for again
+    assert verbs(started) == ["install"]
+    assert journal.undo() == []
+    assert started[-1][-4:] == ["purge", "libgomp1:i386", "libpython3-stdlib", "python3-flask"]
+    assert memory.list_coming() == []
 
 
 def test_lists_that_are_out_of_date_are_fetched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(argv: list[str]) -> Ran:
         fetched = any("update" in each for each in started)
-        return Ran(0, SIMULATED) if fetched else Ran(100, "E: Failed to fetch x  404  Not Found")
+        return Ran(0, "") if fetched else Ran(100, "E: Failed to fetch x  404  Not Found")
 
     started = programs(monkeypatch, answer)
-    package.fetch(["python3-flask"], Apt())
-    assert verbs(started) == ["--download-only", "update", "--download-only", "-s"]
+    package.install(["python3-flask"], Apt())
+    assert verbs(started) == ["install", "update", "install"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +158,7 @@ def test_why_nothing_can_be_installed_is_said_in_the_words_of_apt(
     # apt-get update succeeds where a source cannot be reached
     programs(monkeypatch, lambda argv: Ran(0, update) if "update" in argv else Ran(100, UNKNOWN))
     with pytest.raises(HostError) as refused:
-        package.fetch(["fail2ban"], Apt())
+        package.install(["fail2ban"], Apt())
     said = str(refused.value)
     assert cause in said
     assert "sources.list" in said

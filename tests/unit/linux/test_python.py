@@ -15,6 +15,14 @@ from provision.linux.session.session import NoPython
 from tests.unit.linux.agent_login import ask, check_agent_answers
 from tests.unit.ssh.shell_server import ShellServer
 
+# An apt-get that writes to its hook, and installs nothing.
+APT = """\
+#!/bin/sh
+for word; do
+    case $word in -oDPkg::Pre-Install-Pkgs::=*) echo {lines} | sh -c "${{word#*::=}}";; esac
+done
+"""
+
 
 def test_nothing_of_the_login_takes_part_in_what_runs_as_root(server: ShellServer) -> None:
     trap = f"open({str(server.home / 'sprung')!r}, 'w')\n"
@@ -61,6 +69,21 @@ def test_a_python_may_have_arguments(server: ShellServer, python: str) -> None:
     check_agent_answers(server, python=python)
 
 
+def test_a_failed_installation_forgets_nothing_but_its_own_record(tmp_path: Path) -> None:
+    programs, memory = tmp_path / "bin", tmp_path / "var/lib/banstitch"
+    for folder in (programs, memory, tmp_path / "run/systemd/system"):
+        folder.mkdir(parents=True)
+    (memory / "manifest.json").write_text("{}")
+    (programs / "apt-get").write_text("#!/bin/sh\necho E: Unable to locate package\nexit 100\n")
+    (programs / "apt-get").chmod(0o755)
+    script = bootstrap.script(root=str(tmp_path))
+    environment = {"PATH": f"{programs}:/usr/bin:/bin"}
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "E: Unable to locate package" in done.stdout
+    assert [path.name for path in memory.iterdir()] == ["manifest.json"]
+
+
 def test_a_second_try_to_install_python_forgets_nothing_of_the_first(tmp_path: Path) -> None:
     """The first was cut off half-way: apt then names fewer packages as new."""
     programs, memory = tmp_path / "bin", tmp_path / "var/lib/banstitch"
@@ -68,8 +91,9 @@ def test_a_second_try_to_install_python_forgets_nothing_of_the_first(tmp_path: P
     (tmp_path / "run/systemd/system").mkdir(parents=True)
     memory.parent.mkdir(parents=True)
     apt = programs / "apt-get"
-    for brings in ("Inst libpython3 (3.11)\nInst python3 (3.11)", "Conf python3 (3.11)"):
-        apt.write_text(f"#!/bin/sh\necho {shlex.quote(brings)}\n")
+    for brings in (["libpython3", "python3"], []):
+        lines = "\n".join(f"{name} - - none < 3.11 all same /{name}.deb" for name in brings)
+        apt.write_text(APT.format(lines=shlex.quote(lines)))
         apt.chmod(0o755)
         script = bootstrap.script(root=str(tmp_path))
         environment = {"PATH": f"{programs}:/usr/bin:/bin"}

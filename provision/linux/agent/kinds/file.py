@@ -13,18 +13,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from provision.linux.agent import data, host
-from provision.linux.agent.checkers import CHECK, check_units, unchecked
+from provision.linux.agent.checkers import ALONE, CHECK, check_units, unchecked
 from provision.linux.agent.fail2ban_check import check_fail2ban
 from provision.linux.agent.host import HostError, tail
-from provision.linux.agent.journal import Journal
+from provision.linux.agent.journal import Journal, Staged
 from provision.linux.agent.kinds.kind import Kind
 from provision.linux.agent.memory import Entry
 from provision.linux.agent.paths import put_state, read_state, recall_state
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.steps import NewFile, PutFiles, Touch
-
-# A file of the step, the path where it is staged, and its content.
-Staged = tuple[NewFile, str, bytes]
 
 
 def touch(step: Touch, journal: Journal) -> None:
@@ -72,16 +69,24 @@ def check_unchanged(files: Sequence[NewFile]) -> None:
 
 
 def stage(files: Sequence[NewFile], journal: Journal) -> list[Staged]:
-    """Write each file beside its path."""
-    staged = []
-    for file in files:
-        # Recorded before the first byte, so that the next run finds what a crash leaves staged.
-        journal.own(ResourceId("file", file.path), read_state(file.path))
+    """Write each file beside its path, unless it is there already."""
+    new = [each for each in files if each.path not in journal.staged]
+    # Recorded before the first byte, so that the next run finds what a crash leaves staged.
+    journal.own_all((ResourceId("file", each.path), read_state(each.path)) for each in new)
+    for file in new:
         content = base64.b64decode(file.content)
         path = host.stage(file.path, content, file.mode, file.owner, file.group)
-        staged.append((file, path, content))
+        journal.staged[file.path] = (file, path, content)
         journal.on_failure(functools.partial(host.remove, path))
-    return staged
+    return [journal.staged[each.path] for each in files]
+
+
+def stage_ahead(files: Sequence[NewFile], journal: Journal) -> None:
+    """Stage files, and make those checks that need no program."""
+    for file, path, content in stage(files, journal):
+        if file.check in ALONE:
+            CHECK[file.check](file.path, path, content)
+            journal.staged[file.path] = (replace(file, check=""), path, content)
 
 
 def check(staged: Sequence[Staged], step: PutFiles) -> None:
@@ -104,12 +109,12 @@ def check(staged: Sequence[Staged], step: PutFiles) -> None:
             raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
 
 
-def commit(path: str, journal: Journal) -> None:
-    """Put a staged file in place."""
-    before = read_state(path)
-    journal.own(ResourceId("file", path), before)
-    journal.on_failure(lambda: put_state(path, before))
-    host.commit(path)
+def commit(files: Sequence[NewFile], journal: Journal) -> None:
+    """Put staged files in place."""
+    for file in files:
+        journal.on_failure(functools.partial(put_state, file.path, read_state(file.path)))
+    host.commit(*(file.path for file in files))
+    journal.staged.clear()
 
 
 def take_back(entry: Entry, journal: Journal, purge: bool) -> None:

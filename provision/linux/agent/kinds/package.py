@@ -4,76 +4,97 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from provision.linux.agent import memory
+from provision.linux.agent import host, memory
 from provision.linux.agent.apt import Apt, reasons
-from provision.linux.agent.host import HostError, remove, run
+from provision.linux.agent.coming import record_coming
+from provision.linux.agent.host import HostError, run
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.kind import Kind
 from provision.linux.agent.protocol.steps import Install, PurgePackages
 
 # The directory in which systemd records when a persistent timer last ran.
 STAMPS = "/var/lib/systemd/timers"
+# apt's words if dpkg or a hook failed: everything was downloaded by then.
+_STARTED = "Sub-process "
 REMEDY = (
     "check /etc/apt/sources.list, /etc/apt/sources.list.d, the mirror and the proxy; then run again"
 )
 
 
 def make(step: Install, journal: Journal) -> None:
-    """Install packages, after recording those that come with them."""
-    apt = Apt()
+    """Install packages."""
+    with installing(step, journal):
+        pass
+
+
+@contextmanager
+def installing(step: Install, journal: Journal) -> Iterator[None]:
+    """Install packages during the block, and wait for apt at its end.
+
+    apt records those that come with them before it installs the first. Only apt runs beside the block, so
+    the journal has one writer.
+    """
+    apt, failures = Apt(), list[BaseException]()
+    # from here on the file has only what comes now
+    memory.save(journal.manifest)
+    host.remove(memory.coming_path())
+    journal.on_failure(_undo)
+    thread = threading.Thread(target=_attempt, args=(step.packages, apt, failures))
+    thread.start()
     try:
-        coming = fetch(step.packages, apt)
-        journal.manifest.packages = sorted({*journal.manifest.packages, *coming})
-        memory.save(journal.manifest)
-        journal.on_failure(lambda: purge(list_removable(list_known(coming))))
-        install(step.packages, apt)
+        yield
     finally:
+        thread.join()
         journal.notes.extend(apt.notes)
+        journal.manifest.packages = sorted({*journal.manifest.packages, *memory.list_coming()})
+    if failures:
+        raise failures[0]
+    memory.save(journal.manifest)
+
+
+def _attempt(names: Sequence[str], apt: Apt, failures: list[BaseException]) -> None:
+    try:
+        install(names, apt)
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the thread raises it
+        failures.append(error)
+
+
+def _undo() -> None:
+    """Remove the packages that apt has recorded, and the record."""
+    purge(list_removable(list_known(memory.list_coming())))
+    host.remove(memory.coming_path())
 
 
 def take_back(step: PurgePackages, journal: Journal) -> None:
     """Remove the packages that were installed for us."""
     purge(list_removable(list_known(journal.manifest.packages)))
+    host.remove(memory.coming_path())
     journal.manifest.packages = []
     memory.save(journal.manifest)
 
 
-def fetch(names: Sequence[str], apt: Apt) -> list[str]:
-    """Download what installing ``names`` takes, and return every package that comes along.
+def install(names: Sequence[str], apt: Apt) -> None:
+    """Install ``names``, all of which are downloaded before the first is unpacked.
 
-    Nothing is installed yet, so whatever stands in the way is found while the host is as it was. Lists of
-    packages that are missing or out of date are fetched once. A package that is only upgraded was there
-    before and does not count.
+    Whatever stands in the way is thus found while the host is as it was. Lists of packages that are missing
+    or out of date are fetched once.
 
     Raises:
         HostError: with the reasons of apt.
     """
-    update = ""
-    ran = _try(names, apt)
-    if ran:
+    wanted = (*record_coming(memory.coming_path()), "install", *names)
+    update, ran = "", apt.get(*wanted)
+    if ran.status and _STARTED not in ran.output:
         # one of several sources may fail; the next attempt shows whether it matters
         update = apt.get("update").output
-        ran = _try(names, apt)
-    if ran:
-        what = "apt cannot install {}:\n{}".format(" ".join(names), reasons(update, ran))
-        raise HostError(f"{what}\n{REMEDY}")
-    coming = apt.get("-s", "install", *names).output
-    return sorted(set(re.findall(r"^Inst (\S+) \(", coming, re.M)))
-
-
-def _try(names: Sequence[str], apt: Apt) -> str:
-    """Download ``names``, and return apt's error; empty if it succeeded."""
-    ran = apt.get("--download-only", "install", *names)
-    return ran.output if ran.status else ""
-
-
-def install(names: Sequence[str], apt: Apt) -> None:
-    """Install ``names``, which :func:`fetch` has downloaded."""
-    ran = apt.get("install", *names)
+        ran = apt.get(*wanted)
     if ran.status:
-        raise HostError("apt cannot install {}:\n{}".format(" ".join(names), reasons(ran.output)))
+        what = "apt cannot install {}:\n{}".format(" ".join(names), reasons(update, ran.output))
+        raise HostError(what if _STARTED in ran.output else f"{what}\n{REMEDY}")
 
 
 def list_known(names: Sequence[str]) -> list[str]:
@@ -116,7 +137,7 @@ def purge(names: Sequence[str]) -> None:
     if ran.status:
         raise HostError(f"apt cannot remove {' '.join(names)}:\n{reasons(ran.output)}")
     for timer in timers:
-        remove(os.path.join(STAMPS, "stamp-" + timer))
+        host.remove(os.path.join(STAMPS, "stamp-" + timer))
     if os.path.isdir(STAMPS) and not os.listdir(STAMPS):
         os.rmdir(STAMPS)
 

@@ -14,7 +14,7 @@ from provision.linux.agent.kinds.kind import Kind
 from provision.linux.agent.protocol.state import ServiceState
 from provision.linux.agent.protocol.steps import BringUp, PutBackService, StopService
 from provision.linux.agent.protocol.wire import from_json
-from provision.linux.agent.units import ask, read_state
+from provision.linux.agent.units import ask, read_running, read_state
 
 FAIL2BAN = "fail2ban.service"
 # Seconds until a unit that was started must answer.
@@ -39,20 +39,40 @@ def _wait_for_answer(url: str, seconds: float, certificate: str = "") -> str:
 
 
 def make(step: BringUp, journal: Journal) -> None:
-    """Bring the unit up."""
+    """Bring the unit up. Units that were off start side by side, as the first of them is brought up."""
     journal.activated = True
-    bring_up(step)
+    if step.name not in journal.units:
+        journal.units = _begin(journal.bring_ups or (step,))
+    bring_up(step, journal.units[step.name])
 
 
-def bring_up(step: BringUp) -> None:
-    """Enable the unit and carry out the ``verb``: restart, reload, start or none."""
+def _begin(steps: Sequence[BringUp]) -> dict[str, ServiceState]:
+    """Enable all units, begin to start those that are off, and return the state of each before that."""
+    names = [step.name for step in steps]
+    before = read_running(names)
+    disabled = [name for name in names if not before[name].enabled]
+    if disabled:
+        must(["systemctl", "enable", "--quiet", "--no-reload", *disabled])
+    must(["systemctl", "daemon-reload"])
+    run(["systemctl", "reset-failed", *names])
+    off = [name for name in names if not before[name].active]
+    for name in off:
+        _stop_service_of(name)
+    if off:
+        # an error shows when the unit is waited for
+        run(["systemctl", "start", "--no-block", *off])
+    return before
+
+
+def bring_up(step: BringUp, before: ServiceState) -> None:
+    """Carry out the ``verb`` of an enabled unit, and wait until it answers.
+
+    ``before``: its state before units that were off began to start.
+    """
     name = step.name
-    must(["systemctl", "enable", "--quiet", name])
-    before = read_state(name)
-    run(["systemctl", "reset-failed", name])
     try:
         if not before.active:
-            _start(name)
+            must(["systemctl", "start", name])
         elif step.verb == "restart" or _started_meanwhile(step):
             must(["systemctl", "restart", name])
         elif step.verb == "reload":
@@ -82,11 +102,10 @@ def _load_anew(name: str, command: Sequence[str]) -> None:
         raise HostError(f"`{' '.join(command)}` failed ({done.status}):\n{tail(done.output)}")
 
 
-def _start(name: str) -> None:
-    """Start a unit; stop the service of a socket first if it runs without it, as systemd requires."""
+def _stop_service_of(name: str) -> None:
+    """Stop the service of a socket that is about to start; systemd requires that."""
     if name.endswith(".socket"):
         run(["systemctl", "stop", name[: -len("socket")] + "service"])
-    must(["systemctl", "start", name])
 
 
 def _check_answer(step: BringUp) -> None:
@@ -122,7 +141,8 @@ def put_back(name: str, before: ServiceState, reload_command: Sequence[str]) -> 
     elif now.active:
         _load_anew(name, reload_command or ["systemctl", "restart", name])
     else:
-        _start(name)
+        _stop_service_of(name)
+        must(["systemctl", "start", name])
 
 
 def restore(step: PutBackService, journal: Journal) -> None:
