@@ -32,7 +32,7 @@ from provision.linux.approved_steps import fill_steps, format_step
 from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.certificate import Authority
 from provision.linux.kinds.service import Service
-from provision.linux.observation import assume_untouched, build_request
+from provision.linux.observation import assume_untouched, build_request, fill_contents
 from provision.linux.python_first import PYTHON, without_python
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.plan import TargetPlan
@@ -116,7 +116,8 @@ class BanHostRun:
 
     def _observe(self, host: BanHostSession) -> Observed:
         try:
-            observed = host.ask(build_request(self._resources))
+            answer = host.ask(build_request(self._resources))
+            observed = fill_contents(answer, self._resources)
         except NoPython as error:
             self._lacks_python = True
             observed = assume_untouched(self._resources, error.sshd_jail_without_log)
@@ -200,7 +201,7 @@ class BanHostRun:
     def _send(self, host: BanHostSession, steps: tuple[Step, ...], seen: str) -> Applied:
         answer = host.ask(Apply(self._run.verb, steps, build_request(self._resources), seen))
         self.target.notes.extend(answer.notes)
-        return answer
+        return replace(answer, observed=fill_contents(answer.observed, self._resources))
 
     def _fill_steps(self, approved: TargetPlan) -> tuple[Step, ...]:
         try:

@@ -224,10 +224,20 @@ def _check_observed(request: Observe, answer: Observed) -> None:
     _check_names("services", answer.services, services)
     _check_names("jails", answer.jails, request.jails)
     _check_names("certificates", answer.certificates, request.sealed)
+    _check_as_desired(request, answer)
     directories = {each.name for each in ids if each.kind == "directory"}
     _check_names("foreign", answer.foreign, (), {*directories, MEMORY})
     if len(set(ids)) != len(ids):
         raise InvalidAnswer("manifest.objects must name each object once")
+
+
+def _check_as_desired(request: Observe, answer: Observed) -> None:
+    """Check that contents were left out only where the request has their digests."""
+    if not {*answer.as_desired} <= request.desired.keys():
+        raise InvalidAnswer("as_desired must name files whose digests were sent")
+    for found in map(answer.paths.get, answer.as_desired):
+        if found is None or found.type != "file" or found.content is not None:
+            raise InvalidAnswer("as_desired must name files without their contents")
 
 
 def _check_names(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.state import Facts, Observed, ServiceState
+from provision.linux.kinds.file import File, encode_content
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.tokens import Tokens
 
@@ -17,6 +19,26 @@ def build_request(desired: Sequence[Resource]) -> Observe:
     for resource in desired:
         resource.add_to_request(request)
     return request
+
+
+def fill_contents(observed: Observed, desired: Sequence[Resource]) -> Observed:
+    """Return the observation with the contents that the agent left out because they are as desired.
+
+    ``desired``: the resources of :func:`build_request`.
+    """
+    left_out = set(observed.as_desired)
+    contents = {
+        each.path: encode_content(each.content)
+        for each in desired
+        if isinstance(each, File) and each.content is not None and each.path in left_out
+    }
+    states = observed.paths
+    filled = {
+        path: replace(state, content=contents[path])
+        for path in left_out
+        if (state := states[path]) is not None
+    }
+    return replace(observed, paths={**states, **filled}, as_desired=[])
 
 
 def assume_untouched(desired: Sequence[Resource], sshd_jail_without_log: bool = True) -> Observed:

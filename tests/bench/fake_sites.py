@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from provision.linux.agent.protocol.wire import to_json
+from provision.linux.observation import build_request
 from tests import PROJECT
 from tests.bench.fleet import render_sites
-from tests.e2e.fake_ban_host import FakeBanHost, Reply, deployed, line
+from tests.e2e.fake_ban_host import FakeBanHost, Reply, deployed, leave_out, line
 
 READY = "ready\n"
 
@@ -61,7 +63,8 @@ def main(folder: Path, count: int) -> None:
         }
         write_inventory(folder, hosts)
         for name, resources in render_sites(folder):
-            found = line(deployed(resources))
+            asked = to_json(build_request(resources))
+            found = line(leave_out(asked, deployed(resources)))
             hosts[name].reply = lambda _, found=found: Reply(found)  # type: ignore[misc]
         sys.stdout.write(READY)
         sys.stdout.flush()

@@ -7,6 +7,7 @@ that spoils them. Nothing is run and nothing is changed: no Debian and no root i
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import socket
 import threading
@@ -77,6 +78,18 @@ def deployed(resources: Sequence[Resource]) -> Answer:
     }
 
 
+def leave_out(asked: Request, observed: Answer) -> Answer:
+    """Return what a look finds, without the contents that are as desired."""
+    digests = {
+        path: hashlib.sha256(base64.b64decode(state["content"])).hexdigest()
+        for path, state in observed["paths"].items()
+        if state and state["content"] is not None
+    }
+    same = [path for path, each in asked["desired"].items() if digests.get(path) == each]
+    short = {path: {**observed["paths"][path], "content": None} for path in same}
+    return {**observed, "paths": {**observed["paths"], **short}, "as_desired": same}
+
+
 def bare(observed: Answer) -> Answer:
     """Return what a look finds on that host once all was torn down."""
     dead = linux_model.DEAD
@@ -119,11 +132,13 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
     entry = {"at": NOW, "what": "ban", "address": "192.0.2.7", "jail": "banstitch-x", "count": 1}
     event = f"{NOW}.5 fgt1 sslvpn_login_failed failure 192.0.2.7 - -"
     answers: dict[str, Callable[[Request], Answer]] = {
-        "observe": lambda _: observed,
+        "observe": lambda asked: leave_out(asked, observed),
         "apply": lambda asked: {
             "moved": False,
             "notes": [],
-            "observed": bare(observed) if asked["verb"] == "teardown" else observed,
+            "observed": bare(observed)
+            if asked["verb"] == "teardown"
+            else leave_out(asked["observe"], observed),
         },
         "remember": lambda _: {},
         "lease": lambda _: {"held": None, "broken": None, "record": None},

@@ -18,7 +18,7 @@ from provision.linux.agent.protocol.requests import Apply
 from provision.linux.agent.protocol.steps import Install
 from provision.linux.agent.protocol.wire import dump
 from provision.linux.session import bootstrap
-from provision.linux.session.session import agent_zip
+from provision.linux.session.agent_code import agent_zip
 from tests.e2e.labsite import LabSite
 from tests.e2e.slow_mirror import SlowMirror
 from tests.lab.nspawn import wait_until

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import encode
 
 
-def compute_digest(observed: Observed) -> str:
+def compute_digest(observed: Observed, contents: Mapping[str, str]) -> str:
     """Return a digest of an observation without what changes by itself.
+
+    ``contents``: the SHA-256 of each content that was read, whether or not the answer has it. So the digest
+    does not depend on what is desired.
 
     Bans, locks and the shield come and go, time passes, what is not ours stays whatever it is, and records of
     FortiGates are compared where they are used. The manifest's key is part of it, so the digest reveals
     nothing about what a file holds.
     """
     kept: dict[str, Any] = dict(vars(observed))
-    for name in ("bans", "clock", "package_lock", "foreign", "shield", "digest"):
+    for name in ("bans", "clock", "package_lock", "foreign", "shield", "digest", "as_desired"):
         del kept[name]
+    kept["paths"] = {path: _leave_out(state, "content") for path, state in observed.paths.items()}
+    kept["contents"] = contents
     kept["certificates"] = {
         path: _leave_out(certificate, "days_left")
         for path, certificate in observed.certificates.items()

@@ -16,7 +16,7 @@ from provision.linux.agent.fail2ban import read_jails
 from provision.linux.agent.foreign import list_foreign
 from provision.linux.agent.host import has_group, has_user, read
 from provision.linux.agent.packages import find_held_lock, list_installed
-from provision.linux.agent.paths import read_state
+from provision.linux.agent.paths import look_at
 from provision.linux.agent.pem import read_certificate
 from provision.linux.agent.processes import printable
 from provision.linux.agent.protocol.bounds import PATH_KINDS, SEALED_KINDS
@@ -42,9 +42,10 @@ def observe_host(request: Observe) -> Observed:
     """Return the state of everything that ``request`` and the manifest name."""
     manifest = memory.load() or memory.begun()
     packages = _observe_packages(request, manifest)
+    paths, contents = _observe_paths(request, manifest)
     observed = Observed(
         facts=read_facts(),
-        paths=_observe_paths(request, manifest),
+        paths=paths,
         packages=packages,
         users=_observe_users(request, manifest),
         services=read_states(request.services),
@@ -57,22 +58,33 @@ def observe_host(request: Observe) -> Observed:
         package_lock="" if all(packages.values()) else find_held_lock(),
         clock=time.time(),
         digest="",
+        as_desired=[path for path, each in request.desired.items() if contents.get(path) == each],
         shield=read_shield_state(RULES_MEMORY),
     )
-    return replace(observed, digest=compute_digest(observed))
+    return replace(observed, digest=compute_digest(observed, contents))
 
 
 def _observe_paths(
     request: Observe, manifest: memory.Manifest | None
-) -> dict[str, PathState | None]:
-    """Return the state of each path, without the content of sealed files, logs and data."""
+) -> tuple[dict[str, PathState | None], dict[str, str]]:
+    """Return the state of each path, and the SHA-256 of each content that was read.
+
+    Sealed files, logs and data are not read. A content that is the desired one is left out of the state.
+    """
     closed = {*request.sealed, *request.logs}
     paths = {*request.paths, *closed}
     for entry in manifest.objects if manifest else ():
         if entry.id.kind in PATH_KINDS:
             paths.add(entry.id.name)
             closed |= {entry.id.name} if entry.id.kind in SEALED_KINDS or entry.data else set()
-    return {path: read_state(path, path not in closed) for path in sorted(paths)}
+    states, contents = {}, {}
+    for path in sorted(paths):
+        seen = look_at(path, path not in closed)
+        digest = seen.compute_digest()
+        states[path] = seen.to_state(digest != request.desired.get(path))
+        if digest:
+            contents[path] = digest
+    return states, contents
 
 
 def _observe_packages(request: Observe, manifest: memory.Manifest | None) -> dict[str, bool]:

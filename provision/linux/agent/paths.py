@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import os
 import stat
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from provision.linux.agent import host
 from provision.linux.agent.host import group_name, owner_name
@@ -16,22 +17,45 @@ from provision.linux.agent.protocol.wire import from_json
 LARGEST = 1_000_000
 
 
-def read_state(path: str, with_content: bool = True) -> PathState | None:
-    """Return type, mode, owner, group and, for a file of reasonable size, the content in base64."""
+class Seen(NamedTuple):
+    """What is at a path, if anything, and its content if it was read."""
+
+    status: os.stat_result | None
+    content: bytes | None
+
+    def to_state(self, with_content: bool = True) -> PathState | None:
+        """Return it as a state; ``with_content``: with the content in base64, if it was read."""
+        if self.status is None:
+            return None
+        content = None
+        if with_content and self.content is not None:
+            content = binascii.b2a_base64(self.content, newline=False).decode()
+        return PathState(
+            name_type(self.status.st_mode),
+            stat.S_IMODE(self.status.st_mode),
+            owner_name(self.status.st_uid),
+            group_name(self.status.st_gid),
+            content,
+        )
+
+    def compute_digest(self) -> str:
+        """Return the SHA-256 of the content; empty if none was read."""
+        return "" if self.content is None else hashlib.sha256(self.content).hexdigest()
+
+
+def look_at(path: str, with_content: bool = True) -> Seen:
+    """Return what is at ``path``; ``with_content``: read it if it is a file of reasonable size."""
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return None
-    content = None
-    if with_content and stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
-        content = binascii.b2a_base64(_read_content(path, status), newline=False).decode()
-    return PathState(
-        name_type(status.st_mode),
-        stat.S_IMODE(status.st_mode),
-        owner_name(status.st_uid),
-        group_name(status.st_gid),
-        content,
-    )
+        return Seen(None, None)
+    readable = stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST
+    return Seen(status, _read_content(path, status) if with_content and readable else None)
+
+
+def read_state(path: str) -> PathState | None:
+    """Return type, mode, owner, group and, for a file of reasonable size, the content in base64."""
+    return look_at(path).to_state()
 
 
 def _read_content(path: str, seen: os.stat_result) -> bytes:

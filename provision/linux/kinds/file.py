@@ -51,6 +51,8 @@ class File(Resource):
         request.paths.append(self.path)
         if self.content is None:
             request.logs.append(self.path)
+        else:
+            request.desired[self.path] = digest_content(self.content)
 
     def plan(self, draft: Draft) -> None:
         """Write it whole if a byte, its mode or its owner differs; create a missing log."""
@@ -61,7 +63,7 @@ class File(Resource):
             self._plan_log(state, draft)
             return
         attributes = compare_attributes(self, state) if state else ""
-        is_same = state is not None and state.content == _encode(self.content)
+        is_same = state is not None and state.content == encode_content(self.content)
         if is_same and not attributes and self.id in draft.owned:
             return
         before = self.content if is_same else text_of(state)
@@ -72,7 +74,7 @@ class File(Resource):
         seen = base64.b64decode(state.content) if state and state.content is not None else None
         draft.files.append(
             NewFile(
-                content=_encode(self.content),
+                content=encode_content(self.content),
                 check=self.check,
                 seen=hashlib.sha256(seen).hexdigest() if seen is not None else "",
                 **read_attributes(self),
@@ -91,9 +93,15 @@ class File(Resource):
 
 # Nearly all files are the same at all sites. The bound keeps the others from adding up over a fleet.
 @lru_cache(maxsize=256)
-def _encode(content: str) -> str:
+def encode_content(content: str) -> str:
     """Return the content of a file as an observation has it."""
     return base64.b64encode(content.encode()).decode()
+
+
+@lru_cache(maxsize=256)
+def digest_content(content: str) -> str:
+    """Return the SHA-256 of the content of a file, by which the agent knows it."""
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def can_be_file(

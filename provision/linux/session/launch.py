@@ -65,7 +65,7 @@ else:
     sys.exit({OVER})
 size, _, data = binascii.a2b_base64(b"".join(lines)).partition(b"\\n")
 file = os.memfd_create("banstitch")
-os.write(file, data[:int(size)])
+os.write(file, zlib.decompress(data[:int(size)]))
 sys.path.insert(0, "/proc/self/fd/%d" % file)
 sys.dont_write_bytecode = True
 print("%s:began" % mark, flush=True)
@@ -113,7 +113,10 @@ def command(marker: str, become: bool, has_password: bool) -> str:
 
 
 def agent(marker: str, pythons: Sequence[str], code: bytes, request: bytes) -> bytes:
-    """Return the input that runs the agent with ``request`` on the first suitable one of ``pythons``."""
+    """Return the input that runs the agent with ``request`` on the first suitable one of ``pythons``.
+
+    ``code``: the packed agent.
+    """
     start = shlex.quote(f"exec({_START!r})")
     tries = "".join(f"t {shlex.join(shlex.split(python))}; " for python in pythons)
     data = base64.b64encode(b"%d\n" % len(code) + code + request)

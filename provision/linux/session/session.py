@@ -6,23 +6,17 @@ back is limited in time and bytes, and only text that is known to be harmless is
 
 from __future__ import annotations
 
-import io
 import threading
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
-import banstitch_shared
-
-import provision
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import answers
 from provision.linux.agent.protocol.observe import Request
 from provision.linux.agent.protocol.wire import dump
 from provision.linux.session import causes, launch
+from provision.linux.session.agent_code import pack_agent
 from provision.linux.session.causes import NoPython, Outcome
 from provision.linux.session.exchange import Exchange
 from provision.linux.session.framing import harmless
@@ -31,7 +25,7 @@ from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
 Answer = TypeVar("Answer")
 
-__all__ = ["BanHostSession", "NoPython", "agent_zip"]
+__all__ = ["BanHostSession", "NoPython"]
 
 # Seconds from the start of an exec to its end, whatever arrives meanwhile. To look may have to wait for
 # another run on the host; to change may have to install packages over a slow line.
@@ -49,25 +43,10 @@ MOST_INSTALLING = 1 << 20
 _PREPARING = threading.Lock()
 
 
-@cache
-def agent_zip() -> bytes:
-    """Return the agent as a zip that Python can import from; it is built once."""
-    root = Path(provision.__file__).parent
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("provision/__init__.py", "")
-        archive.writestr("provision/linux/__init__.py", "")
-        for path in sorted((root / "linux" / "agent").rglob("*.py")):
-            archive.writestr(f"provision/{path.relative_to(root)}", path.read_bytes())
-        for path in sorted(Path(banstitch_shared.__file__).parent.glob("*.py")):
-            archive.writestr(f"banstitch_shared/{path.name}", path.read_bytes())
-    return buffer.getvalue()
-
-
 def _prepare() -> None:
     """Prepare what the first exec needs: the agent, and the form of its answer."""
     with _PREPARING:
-        agent_zip()
+        pack_agent()
         answers.prepare("observe")
 
 
@@ -109,7 +88,7 @@ class BanHostSession:
             NoPython: the host has no python3 that could run the agent.
         """
         payload = dump(request).encode()
-        code = agent_zip()
+        code = pack_agent()
         pythons = (self._login.python,) if self._login.python else launch.PYTHONS
         seconds = CHANGING if request.do == "apply" else LOOKING
         outcome, answer = self._run(

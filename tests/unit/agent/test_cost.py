@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from provision.linux.agent import entry
 from provision.linux.agent.protocol.observe import Observe, ServiceQuestion
 from provision.linux.agent.protocol.wire import to_json
-from provision.linux.session.session import agent_zip
+from provision.linux.session.agent_code import agent_zip
+from tests import PROJECT
 
 # They take longer to import than our own modules.
 LARGE = (
@@ -48,6 +50,16 @@ sys.addaudithook(lambda event, about: event == "subprocess.Popen" and started.ap
 observe.observe_host(from_json(Observe, json.loads(sys.argv[2])))
 print(json.dumps(started))
 """
+# Imports what a look needs, and prints each module of ours with the ending of the file that it came from.
+FOUND = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from provision.linux.agent import entry
+entry.find_function("observe")
+files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+ours = {name: file for name, file in files.items() if file.startswith(sys.argv[1])}
+print(json.dumps({name: file.rpartition(".")[2] for name, file in ours.items()}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +88,33 @@ def test_a_look_imports_only_what_looks(code: Path) -> None:
         "protocol.wire",
     }
     assert [name for name in LARGE if name in found] == []
+
+
+def test_a_look_compiles_nothing_and_only_its_modules_are_sent_compiled(code: Path) -> None:
+    found = run(code, FOUND)
+    compiled = {name for name, ending in found.items() if ending == "pyc"}
+    assert found.keys() - compiled == {"provision", "provision.linux"}  # which are empty
+    in_zip = {
+        name.removesuffix(".pyc").removesuffix("/__init__").replace("/", ".")
+        for name in zipfile.ZipFile(code).namelist()
+        if name.endswith(".pyc")
+    }
+    assert in_zip == compiled
+
+
+def test_a_python_of_another_version_compiles_the_sources(code: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(code) as sent, zipfile.ZipFile(other, "w") as received:
+        for name in sent.namelist():
+            content = sent.read(name)
+            received.writestr(name, b"other" + content[5:] if name.endswith(".pyc") else content)
+    assert set(run(other, FOUND).values()) == {"py"}
+
+
+def test_bytecode_does_not_say_where_the_project_is_here(code: Path) -> None:
+    with zipfile.ZipFile(code) as archive:
+        compiled = [archive.read(name) for name in archive.namelist() if name.endswith(".pyc")]
+    assert all(str(PROJECT).encode() not in each for each in compiled)
 
 
 @pytest.mark.parametrize("do", sorted(entry.DO.keys() - {"apply", "observe"}))

@@ -11,6 +11,8 @@ from provision.linux.agent.digest import compute_digest
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import from_json
 
+CONTENTS = {"/etc/x": "digest of a"}
+
 SEEN: dict[str, Any] = {
     "facts": {"system": "", "systemd": True, "apt": True, "sshd_jail_without_log": False},
     "paths": {
@@ -76,7 +78,7 @@ def changed(path: str, value: Any) -> str:
 
 
 def digest(found: dict[str, Any]) -> str:
-    return compute_digest(from_json(Observed, found))
+    return compute_digest(from_json(Observed, found), CONTENTS)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,6 @@ def test_what_changes_by_itself_leaves_it(path: str, value: Any) -> None:
     ("path", "value"),
     [
         ("facts systemd", False),
-        ("paths /etc/x content", "Yg=="),
         ("paths /etc/x mode", 384),
         ("paths /etc/x", None),
         ("packages fail2ban", False),
@@ -113,6 +114,17 @@ def test_what_changes_by_itself_leaves_it(path: str, value: Any) -> None:
 )
 def test_what_a_plan_depends_on_changes_it(path: str, value: Any) -> None:
     assert changed(path, value) != digest(SEEN)
+
+
+def test_a_content_that_is_read_changes_it() -> None:
+    assert compute_digest(from_json(Observed, SEEN), {"/etc/x": "digest of b"}) != digest(SEEN)
+
+
+def test_what_is_left_out_of_the_answer_leaves_it() -> None:
+    """Otherwise a plan and its apply could take two contents for the same."""
+    left_out = copy.deepcopy(SEEN)
+    left_out["paths"]["/etc/x"]["content"] = None
+    assert digest({**left_out, "as_desired": ["/etc/x"]}) == digest(SEEN)
 
 
 def test_a_host_without_a_manifest_has_one_as_well() -> None:

@@ -25,7 +25,7 @@ from provision.linux.agent.protocol.steps import (
 )
 from provision.linux.agent.protocol.wire import from_json, to_json
 from provision.linux.agent.steps import TAKERS
-from provision.linux.session.session import agent_zip
+from provision.linux.session.agent_code import agent_zip
 
 ID = ResourceId("file", "/etc/x:y")
 STEPS: tuple[Step, ...] = (

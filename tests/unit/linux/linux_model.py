@@ -97,6 +97,7 @@ class Host:
             "shield": None,
             "clock": time.time(),
             "digest": self._digest(),
+            "as_desired": [],
         }
 
     def _digest(self) -> str:

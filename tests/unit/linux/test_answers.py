@@ -28,7 +28,7 @@ from provision.linux.agent.protocol.requests import Rotate
 from provision.linux.agent.protocol.wire import dump, to_json
 from provision.linux.answers import InvalidAnswer
 from roles.detection.catalogue import CATALOGUE
-from tests.e2e.fake_ban_host import deployed
+from tests.e2e.fake_ban_host import deployed, leave_out
 from tests.plays import PLAYS
 from tests.unit.agent.agent_model import remember_in
 from tests.unit.roles.sample_site import sample_site
@@ -217,6 +217,34 @@ def test_a_look_answers_for_all_that_was_asked_and_for_nothing_else(field: str) 
     for spoilt in (fewer, extra):
         with pytest.raises(InvalidAnswer, match=f"{field} must answer for"):
             look(request, spoilt)
+
+
+def test_contents_that_were_left_out_are_those_of_the_inventory() -> None:
+    request, observed = observation.build_request(RESOURCES), deployed(RESOURCES)
+    short = leave_out(to_json(request), observed)
+    assert len(short["as_desired"]) > 50
+    found = answers.read(request, json.dumps({"ok": True, **short}).encode())
+    assert to_json(observation.fill_contents(found, RESOURCES)) == observed
+
+
+@pytest.mark.parametrize(
+    ("path", "state"),
+    [
+        ("/etc/banstitch/tokens.json", {}),
+        ("/etc/fail2ban/jail.d/banstitch.conf", {"content": "eA=="}),
+        ("/etc/fail2ban/jail.d/banstitch.conf", {"type": "directory"}),
+        ("/etc/fail2ban/jail.d/banstitch.conf", None),
+        ("/etc/shadow", None),
+    ],
+)
+def test_nothing_else_may_be_left_out(path: str, state: dict[str, Any] | None) -> None:
+    request, observed = observation.build_request(RESOURCES), deployed(RESOURCES)
+    short = leave_out(to_json(request), observed)
+    spoilt = state if state is None else {**short["paths"][path], "content": None, **state}
+    if path in request.paths:
+        short["paths"][path] = spoilt
+    with pytest.raises(InvalidAnswer, match="as_desired must name files"):
+        look(request, {**short, "as_desired": [path]})
 
 
 def test_what_is_not_ours_is_answered_for_directories_of_ours_only() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux.session import launch, session
+from provision.linux.session.agent_code import pack_agent
 from tests.unit.linux.agent_login import ask, check_agent_answers
 from tests.unit.ssh.shell_server import ShellServer
 
@@ -60,13 +61,13 @@ def test_the_command_line_has_nothing_that_a_shell_could_take_for_something_else
 
 
 def test_the_agent_is_packed_once_for_all_hosts() -> None:
-    assert session.agent_zip() is session.agent_zip()
+    assert pack_agent() is pack_agent()
 
 
 def test_what_follows_on_standard_input_fits_the_lines_of_a_terminal() -> None:
     marker = launch.new_marker()
     python = "/opt/" + "x" * 990
-    sent = launch.agent(marker, [python], session.agent_zip(), b"{}" * 5000)
+    sent = launch.agent(marker, [python], pack_agent(), b"{}" * 5000)
     for line in (sent + launch.install_python(marker)).splitlines():
         assert len(line) < 4095
         assert all(32 <= byte < 127 for byte in line)

@@ -30,13 +30,15 @@ class ServiceQuestion:
 class Observe(Request[Observed]):
     """Observe everything that is named, and every object of the manifest.
 
-    ``logs``: those of ``paths`` whose content is not read. ``sealed``: files of key and certificate, each
-    with that of the CA that should have signed it. ``spools``: folders with the bans of jails. ``tokens``:
-    the file of secrets, empty if there should be none.
+    ``desired``: maps some of ``paths`` to the SHA-256 of the desired content, which is then left out of the
+    answer. ``logs``: those of ``paths`` whose content is not read. ``sealed``: files of key and certificate,
+    each with that of the CA that should have signed it. ``spools``: folders with the bans of jails.
+    ``tokens``: the file of secrets, empty if there should be none.
     """
 
     do: ClassVar[str] = "observe"
     paths: list[str] = field(default_factory=list)
+    desired: dict[str, str] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
     packages: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)

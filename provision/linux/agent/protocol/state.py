@@ -141,7 +141,10 @@ class ShieldState(Form):
 
 @dataclass(frozen=True)
 class Observed(Form):
-    """The state of everything that a request names and of every object of the manifest."""
+    """The state of everything that a request names and of every object of the manifest.
+
+    ``as_desired``: files without ``content`` in the answer, because it is the desired one.
+    """
 
     facts: Facts
     paths: Annotated[dict[Path, Optional[PathState]], Bounds(max_length=5000)]
@@ -157,4 +160,7 @@ class Observed(Form):
     package_lock: Holder
     clock: Clock
     digest: Digest
+    as_desired: Annotated[list[Path], Bounds(max_length=5000, fail_fast=True)] = field(
+        default_factory=list
+    )
     shield: Optional[ShieldState] = None
