@@ -29,7 +29,7 @@ from provision.ssh import known_hosts
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail, Report
     from provision.engine.fleet.waves import Waves
-    from provision.engine.run import Job
+    from provision.engine.run import Job, Process
     from provision.ssh.login import Login
 
 Work = TypeVar("Work")
@@ -115,6 +115,13 @@ def create_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **option
         flags.accept_new_host_keys,
         **options,
     )
+
+
+def open_process(app: App, report: Report) -> Process:
+    """Return the parts of this process that all sites of a run share."""
+    from provision.engine.run import Process
+
+    return Process(report, app.secrets, app.codes, app.hops)
 
 
 def _find_known_hosts(flags: Flags) -> Path:
