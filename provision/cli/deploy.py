@@ -108,7 +108,7 @@ def plan_sites(
     process = open_process(app, report)
 
     def plan(name: str) -> SitePlan:
-        return site.plan_site(name, job, process)
+        return app.workers.run(site.plan_site, name, job, None, process)
 
     def report_failed(name: str, error: Exception) -> SitePlan:
         return report_broken_plan(job.sites[name], job.verb, error)
@@ -144,7 +144,7 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, waves: Waves, **option
     process = open_process(app, report)
 
     def apply(approved: SitePlan) -> SiteResult:
-        return site.apply_site(approved.name, job, approved, process)
+        return app.workers.run(site.apply_site, approved.name, job, approved, process)
 
     def report_failed(approved: SitePlan, error: Exception) -> SiteResult:
         return report_broken(job.sites[approved.name], error)

@@ -90,7 +90,7 @@ def apply_plan(app: App, flags: Flags, path: Path, expected: str, waves: Waves) 
     process = open_process(app, report)
 
     def apply(plan: SitePlan) -> SiteResult:
-        return apply_saved_site(plan.name, job, plan, process)
+        return app.workers.run(apply_saved_site, plan.name, job, plan, process)
 
     def report_failed(plan: SitePlan, error: Exception) -> SiteResult:
         return report_broken(job.sites[plan.name], error)
