@@ -121,6 +121,9 @@ def read_again(choice: Choice, plays: tuple[Play, ...]) -> ChosenSites:
     Raises:
         InputError: as :func:`read_sites`, with all secrets masked that were known by then.
     """
+    if not choice.playbook.is_dir():  # its group_vars would be missed without a word
+        remedy = "install Banstitch at the same path on each machine, or give --playbook-dir"
+        raise InputError([Problem("", 0, f"there is no folder {choice.playbook}", remedy)])
     secrets = Secrets()
     try:
         return read_sites(choice, plays, secrets)

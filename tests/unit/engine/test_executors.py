@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,17 @@ def test_a_worker_without_the_inventory_says_what_it_lacks(job: Job, tmp_path: P
     outcome = do_task(task)
     assert str(tmp_path / "inventory") in outcome.error
     assert "the same inventory" in outcome.remedy
+
+
+def test_a_worker_without_the_folder_of_the_playbook_does_not_read_half_of_the_variables(
+    job: Job, tmp_path: Path
+) -> None:
+    (tmp_path / "playbook").mkdir()
+    choice = Choice((str(tmp_path / "inventory"),), playbook=tmp_path / "playbook")
+    sites = read_sites(choice, PLAYS, Secrets())
+    task = make_task(replace(job, sites=sites), worker_calls.plan_nothing)
+    (tmp_path / "playbook").rmdir()
+    assert f"there is no folder {tmp_path / 'playbook'}" in do_task(task).error
 
 
 def test_an_error_in_an_inventory_shows_none_of_its_secrets(job: Job, tmp_path: Path) -> None:

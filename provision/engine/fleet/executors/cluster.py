@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision.engine.fleet.executors.remote import RemoteWorkers
 from provision.engine.fleet.executors.tasks import Outcome, Task, do_task, forget_run
-from provision.engine.fleet.executors.workers import RemoteWorkers, WorkerDied
+from provision.engine.fleet.executors.workers import WorkerDied
 from provision.errors import Failed, InputError, Problem
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from provision.engine.fleet.executors.remote import RemoteWorkers
 from provision.engine.fleet.executors.tasks import Outcome, Task, do_task
-from provision.engine.fleet.executors.workers import RemoteWorkers, WorkerDied
+from provision.engine.fleet.executors.workers import WorkerDied
 from provision.engine.parallel import SIGNALS
 from provision.engine.progress import SILENT, Listener
 from provision.results import TargetResult

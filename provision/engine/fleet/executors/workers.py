@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
-import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from provision import VERSION
 from provision.errors import Failed
 from provision.plan import SitePlan
-from provision.results import SiteResult, summarize
+from provision.results import SiteResult
 
 if TYPE_CHECKING:
-    from provision.engine.fleet.executors.tasks import Outcome, Task
-    from provision.engine.progress import Listener
     from provision.engine.run import Job, Process
 
 Done = TypeVar("Done", SitePlan, SiteResult)
@@ -71,7 +65,7 @@ class ThisProcess:
         process: Process,
     ) -> Done:
         """Call ``function`` in the thread of the caller."""
-        return function(name, job, *_list_given(approved), process)
+        return function(name, job, *list_given(approved), process)
 
     def stop(self) -> None:
         """Do nothing: the caller begins nothing else."""
@@ -83,56 +77,6 @@ class ThisProcess:
 THIS_PROCESS = ThisProcess()
 
 
-def _list_given(approved: SitePlan | None) -> tuple[SitePlan, ...]:
+def list_given(approved: SitePlan | None) -> tuple[SitePlan, ...]:
+    """Return the argument for what was approved, if anything was."""
     return () if approved is None else (approved,)
-
-
-class RemoteWorkers(ABC):
-    """Workers in other processes. They get names and plans, and read the inventory and its secrets."""
-
-    def __init__(self) -> None:
-        self.key = uuid.uuid4().hex
-
-    def run(
-        self,
-        function: AtSite[Done],
-        name: str,
-        job: Job,
-        approved: SitePlan | None,
-        process: Process,
-    ) -> Done:
-        """Have a worker call ``function``; pass on what it reports."""
-        from provision.engine.fleet.executors.tasks import Task
-
-        listener = process.listener
-        listener.report_activity(name, name, "given to a worker")
-        given = _list_given(approved)
-        task = Task(self.key, VERSION, pickle.dumps(job), function, name, given)
-        outcome = self._do(task, listener)
-        for line in outcome.lines:
-            listener.print_line(line)
-        if outcome.result is None:
-            from provision.engine.progress import log
-
-            log.debug("unexpected error of a worker at %s\n%s", name, outcome.traceback)
-            raise Failed(outcome.error, outcome.remedy)
-        done = outcome.result
-        for target in (summarize(done) if isinstance(done, SitePlan) else done).targets:
-            listener.report_result(name, target)
-        return done  # type: ignore[return-value]
-
-    @abstractmethod
-    def _do(self, task: Task, listener: Listener) -> Outcome:
-        """Have a worker do ``task``, at most once; wait for its outcome.
-
-        Raises:
-            WorkerDied, CancelledError: as for :meth:`Workers.run`.
-        """
-
-    @abstractmethod
-    def stop(self) -> None:
-        """Begin nothing else; what has begun comes to its end."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """End the workers once they have finished."""
