@@ -93,7 +93,9 @@ class Fleet:
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Start a verb."""
-        argv = [sys.executable, "site.py", *words, "--json", "-i", str(self.folder)]
+        # a test run in the background ignores Ctrl-C, and what it starts would inherit that
+        prefix = ["env", "--default-signal=INT", sys.executable, "site.py"]
+        argv = [*prefix, *words, "--json", "-i", str(self.folder)]
         return subprocess.Popen(
             argv,
             cwd=PROJECT,

@@ -1,1 +1,1 @@
-"""Where the work at sites runs: in this process, in others on this machine, or on a Dask cluster."""
+"""Executors of the work at sites: this process, others on this machine, or a Dask cluster."""

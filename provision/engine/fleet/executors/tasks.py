@@ -46,7 +46,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task led to: a result, or an error with its remedy. ``lines`` are to be printed."""
+    """A result, or an error with its remedy. ``lines`` are to be printed."""
 
     result: SitePlan | SiteResult | None = None
     error: str = ""
