@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import psutil
 import pytest
 
 from tests.e2e.dask_cluster import Authority, Cluster
-from tests.e2e.fake_fleet import Fleet
+from tests.e2e.fake_fleet import PATIENCE, Fleet
 
 NAMES = ["s1", "s2", "s3", "s4"]
 CHANGED = dict.fromkeys(NAMES, "changed")
@@ -73,18 +74,22 @@ def test_a_process_that_is_killed_fails_its_own_site_and_the_next_run_repairs_it
 def test_a_signal_lets_processes_finish_and_begins_nothing_else(
     fleet: Fleet, number: signal.Signals, code: int
 ) -> None:
+    begun, heard = threading.Event(), threading.Event()
+
+    def wait(_: str) -> None:
+        begun.set()
+        assert heard.wait(PATIENCE)
+
+    fleet.meddle = wait
     run = fleet.begin("apply", "-y", "--processes", "2", "-f", "1")
-
-    def interrupt(_: str) -> None:
-        for process in psutil.Process(run.pid).children(recursive=True):
-            process.send_signal(number)  # as a terminal or systemd does
-        run.send_signal(number)
-        # the rest of this site is answered when the controller has heard it
-        assert run.stderr
-        while "finishing the work that has begun" not in run.stderr.readline():
-            continue
-
-    fleet.meddle = interrupt
+    assert begun.wait(PATIENCE)
+    for process in psutil.Process(run.pid).children(recursive=True):
+        process.send_signal(number)  # as a terminal or systemd does
+    run.send_signal(number)
+    assert run.stderr
+    while "finishing the work that has begun" not in run.stderr.readline():
+        assert run.poll() is None
+    heard.set()
     ran = fleet.end(run)
     assert (ran.code, ran.states) == (code, {"s1": "changed"})
     assert fleet.applied == ["s1"]

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from provision import VERSION
 from provision.engine.fleet.executors.processes import ProcessExecutor, ProcessWorkers
-from provision.engine.fleet.executors.tasks import Outcome, Task, do_task, forget_run
+from provision.engine.fleet.executors.tasks import Outcome, Task, forget_run, run_task
 from provision.engine.fleet.executors.workers import THIS_PROCESS, WorkerDied
 from provision.engine.run import Job, Process
 from provision.errors import Failed
@@ -140,12 +140,12 @@ def test_a_task_holds_no_secret(job: Job) -> None:
 
 def test_a_worker_reads_the_inventory_once_for_each_run(job: Job, tmp_path: Path) -> None:
     first = make_task(job, worker_calls.plan_nothing, run="first")
-    before = do_task(first)
+    before = run_task(first)
     describe(tmp_path / "inventory", user="admin")
-    assert do_task(first) == before
-    later = do_task(make_task(job, worker_calls.plan_nothing, run="later"))
+    assert run_task(first) == before
+    later = run_task(make_task(job, worker_calls.plan_nothing, run="later"))
     forget_run("first")
-    again = do_task(first)
+    again = run_task(first)
     for outcome, user in ((before, "root"), (later, "admin"), (again, "admin")):
         assert isinstance(outcome.result, SitePlan)
         assert outcome.result.targets[0].notes == (user,)
@@ -153,11 +153,11 @@ def test_a_worker_reads_the_inventory_once_for_each_run(job: Job, tmp_path: Path
 
 def test_everything_that_a_worker_returns_is_masked(job: Job) -> None:
     heard = Heard()
-    told = do_task(make_task(job, worker_calls.plan_nothing), heard)
+    told = run_task(make_task(job, worker_calls.plan_nothing), heard)
     assert (told.lines, heard.activities) == ((f"the password is {MASK}",), [f"as {MASK}"])
-    refused = do_task(make_task(job, worker_calls.refuse))
+    refused = run_task(make_task(job, worker_calls.refuse))
     assert f"refused {MASK}\ndo something" in refused.error
-    crashed = do_task(make_task(job, worker_calls.crash))
+    crashed = run_task(make_task(job, worker_calls.crash))
     assert crashed.error == "error in Banstitch: KeyError"
     assert "in crash" in crashed.traceback
     assert PASSWORD not in repr(told) + str(refused) + crashed.traceback
@@ -171,14 +171,14 @@ def test_everything_that_a_worker_returns_is_masked(job: Job) -> None:
     ],
 )
 def test_a_worker_that_does_not_fit_says_so(job: Job, other: dict[str, str], error: str) -> None:
-    outcome = do_task(make_task(job, worker_calls.plan_nothing, **other))
+    outcome = run_task(make_task(job, worker_calls.plan_nothing, **other))
     assert (outcome.result, error in outcome.error) == (None, True)
 
 
 def test_a_worker_without_the_inventory_says_what_it_lacks(job: Job, tmp_path: Path) -> None:
     task = make_task(job, worker_calls.plan_nothing, run="elsewhere")
     (tmp_path / "inventory").rename(tmp_path / "moved")
-    outcome = do_task(task)
+    outcome = run_task(task)
     assert str(tmp_path / "inventory") in outcome.error
     assert "the same inventory" in outcome.remedy
 
@@ -191,14 +191,14 @@ def test_a_worker_without_the_folder_of_the_playbook_does_not_read_half_of_the_v
     sites = read_sites(choice, PLAYS, Secrets())
     task = make_task(replace(job, sites=sites), worker_calls.plan_nothing)
     (tmp_path / "playbook").rmdir()
-    assert f"there is no folder {tmp_path / 'playbook'}" in do_task(task).error
+    assert f"there is no folder {tmp_path / 'playbook'}" in run_task(task).error
 
 
 def test_an_error_in_an_inventory_shows_none_of_its_secrets(job: Job, tmp_path: Path) -> None:
     task = make_task(job, worker_calls.plan_nothing, run="elsewhere")
     hosts = tmp_path / "inventory" / "hosts.yml"
     hosts.write_text(hosts.read_text().replace("root", f"root, receiver_port: {PASSWORD}"))
-    outcome = do_task(task)
+    outcome = run_task(task)
     assert "receiver_port" in outcome.error
     assert PASSWORD not in outcome.error
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.engine.fleet.executors.remote import RemoteWorkers
-from provision.engine.fleet.executors.tasks import Outcome, Task, do_task, forget_run
+from provision.engine.fleet.executors.tasks import Outcome, Task, forget_run, run_task
 from provision.engine.fleet.executors.workers import WorkerDied
 from provision.errors import Failed, InputError, Problem
 
@@ -47,8 +47,8 @@ class Certificates:
     key: Path | None = None
 
 
-def do_once(ticket: str, task: Task) -> Outcome | None:
-    """Do ``task`` on a worker of the cluster; return None if somebody else has taken the ``ticket``."""
+def run_once(ticket: str, task: Task) -> Outcome | None:
+    """Run ``task`` on a worker of the cluster; return None if somebody else has taken the ``ticket``."""
     from distributed import Queue
 
     queue = Queue(ticket)
@@ -57,7 +57,7 @@ def do_once(ticket: str, task: Task) -> Outcome | None:
             return None
     finally:
         queue.close()
-    return do_task(task)
+    return run_task(task)
 
 
 class ClusterWorkers(RemoteWorkers):
@@ -71,12 +71,12 @@ class ClusterWorkers(RemoteWorkers):
         self._lock = threading.Lock()
         self._looked = self._seen = time.monotonic()
 
-    def _do(self, task: Task, _: Listener) -> Outcome:
+    def _finish(self, task: Task, _: Listener) -> Outcome:
         from distributed import Queue
 
         ticket = Queue(f"banstitch-{uuid.uuid4().hex}", client=self._client)
         ticket.put(task.name)
-        future = self._executor.submit(do_once, ticket.name, task)
+        future = self._executor.submit(run_once, ticket.name, task)
         try:
             return self._wait(future, ticket)
         finally:

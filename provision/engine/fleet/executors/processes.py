@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from provision.engine.fleet.executors.remote import RemoteWorkers
-from provision.engine.fleet.executors.tasks import Outcome, Task, do_task
+from provision.engine.fleet.executors.tasks import Outcome, Task, run_task
 from provision.engine.fleet.executors.workers import WorkerDied
 from provision.engine.parallel import SIGNALS
 from provision.engine.progress import SILENT, Listener
@@ -37,8 +37,8 @@ class ProcessWorkers(RemoteWorkers):
         super().__init__()
         self._executor = ProcessExecutor(min(processes, forks), forks)
 
-    def _do(self, task: Task, listener: Listener) -> Outcome:
-        outcome: Outcome = self._executor.submit(do_task, task, listener=listener).result()
+    def _finish(self, task: Task, listener: Listener) -> Outcome:
+        outcome: Outcome = self._executor.submit(run_task, task, listener=listener).result()
         return outcome
 
     def stop(self) -> None:

@@ -35,7 +35,7 @@ class RemoteWorkers(ABC):
         listener.report_activity(name, name, "given to a worker")
         given = list_given(approved)
         task = Task(self.key, VERSION, pickle.dumps(job), function, name, given)
-        outcome = self._do(task, listener)
+        outcome = self._finish(task, listener)
         for line in outcome.lines:
             listener.print_line(line)
         if outcome.result is None:
@@ -47,8 +47,8 @@ class RemoteWorkers(ABC):
         return done  # type: ignore[return-value]
 
     @abstractmethod
-    def _do(self, task: Task, listener: Listener) -> Outcome:
-        """Have a worker do ``task``, at most once; wait for its outcome.
+    def _finish(self, task: Task, listener: Listener) -> Outcome:
+        """Have a worker run ``task``, at most once; return its outcome.
 
         Raises:
             WorkerDied, CancelledError: as for :meth:`Workers.run`.

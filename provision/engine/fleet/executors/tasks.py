@@ -73,8 +73,8 @@ class _Recorder:
         self.lines.append(self._secrets.mask(text))
 
 
-def do_task(task: Task, listener: Listener = SILENT) -> Outcome:
-    """Do ``task`` in this process, a worker; never raise an error."""
+def run_task(task: Task, listener: Listener = SILENT) -> Outcome:
+    """Run ``task`` in this process, a worker; never raise an error."""
     if task.version != VERSION:
         return Outcome(
             error=f"the worker on {socket.gethostname()} runs Banstitch {VERSION}, not {task.version}",
