@@ -45,7 +45,7 @@ lint: venv
 
 venv: .venv/ready
 
-.venv/ready: requirements.txt requirements-dev.txt
+.venv/ready: requirements.txt requirements-dask.txt requirements-dev.txt
 	$(Q)sh tests/lab/install.sh venv
 
 lab:

@@ -18,6 +18,7 @@ from provision.cli.runs import (
     choose_sites,
     create_job,
     list_untouched,
+    open_process,
     open_report,
     open_waves,
     print_results,
@@ -125,8 +126,10 @@ def plan_sites(
     """Return the plan of each site of ``job``, or of those with these ``names`` only."""
     from provision.engine import site
 
+    process = open_process(app, report)
+
     def plan(name: str) -> SitePlan:
-        return site.plan_site(name, job, report, app.secrets, app.codes, app.hops)
+        return app.workers.run(site.plan_site, name, job, None, process)
 
     def report_failed(name: str, error: Exception) -> SitePlan:
         return report_broken_plan(job.sites[name], job.verb, error)
@@ -159,10 +162,10 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, waves: Waves, **option
                 write_json(sys.stdout.write, verb, Exit.OK, summaries, app.secrets)
             return Exit.OK
 
+    process = open_process(app, report)
+
     def apply(approved: SitePlan) -> SiteResult:
-        return site.apply_site(
-            approved.name, job, approved, report, app.secrets, app.codes, app.hops
-        )
+        return app.workers.run(site.apply_site, approved.name, job, approved, process)
 
     def report_failed(approved: SitePlan, error: Exception) -> SiteResult:
         return report_broken(job.sites[approved.name], error)

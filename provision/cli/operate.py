@@ -16,6 +16,7 @@ from provision.cli.report import history, status
 from provision.cli.runs import (
     choose_sites,
     create_job,
+    open_process,
     open_report,
     print_results,
     print_rollout,
@@ -143,7 +144,7 @@ def rotate(app: App, flags: Flags, yes: bool, waves: Waves) -> Exit:
         click.echo("nothing was changed", err=True)
         return Exit.OK
     report = open_report(app, flags)
-    run = create_job(app, flags, "rotate", sites).begin(report, app.secrets, app.codes, app.hops)
+    run = create_job(app, flags, "rotate", sites).begin(open_process(app, report))
     rollout = WaveRun(chosen, waves, report.print_line)
 
     def rotate_site(selected: Selected) -> SiteResult:
@@ -159,7 +160,7 @@ def show_status(app: App, flags: Flags) -> Exit:
     """Show the state of each site: drift, receiver, bans, last polls."""
     sites = choose_sites(app, flags, connect=True)
     report = open_report(app, flags)
-    run = create_job(app, flags, "status", sites).begin(report, app.secrets, app.codes, app.hops)
+    run = create_job(app, flags, "status", sites).begin(open_process(app, report))
 
     def ask_site(selected: Selected) -> SiteResult:
         return status.collect_status(run, selected)
@@ -182,7 +183,7 @@ def ask_sites(
     sites = sites or choose_sites(app, flags, connect=True)
     chosen = list(sites.values())
     report = open_report(app, flags)
-    run = create_job(app, flags, verb, sites).begin(report, app.secrets, app.codes, app.hops)
+    run = create_job(app, flags, verb, sites).begin(open_process(app, report))
     by_site = requests.build_requests([selected.site for selected in chosen], build(run))
 
     def ask_site(selected: Selected) -> SiteResult:

@@ -13,6 +13,7 @@ import click
 
 from provision.cli import ask_token
 from provision.cli.report.outputs import Form, Reports, Wanted
+from provision.engine.fleet.executors.workers import THIS_PROCESS, Workers
 from provision.engine.fleet.waves import Waves, parse_share, parse_waves
 from provision.errors import InputError, Problem
 from provision.fortios.config.versions import (
@@ -44,6 +45,7 @@ class App:
     stop: Stop
     codes: Codes | None = None
     hops: Hops | None = None
+    workers: Workers = THIS_PROCESS
 
     @cached_property
     def plays(self) -> tuple[Play, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,8 +16,9 @@ from provision.cli import ask_token
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.engine import parallel, progress
+from provision.engine.fleet.executors.workers import WorkerDied
 from provision.engine.fleet.rollout import WaveRun, allow_always, check_window
-from provision.errors import InputError, Problem
+from provision.errors import BanstitchError, InputError, Problem
 from provision.inventory.loader import find_folder
 from provision.inventory.vault.passwords import VaultOptions
 from provision.masking import escape
@@ -29,7 +31,7 @@ from provision.ssh import known_hosts
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail, Report
     from provision.engine.fleet.waves import Waves
-    from provision.engine.run import Job
+    from provision.engine.run import Job, Process
     from provision.ssh.login import Login
 
 Work = TypeVar("Work")
@@ -117,6 +119,13 @@ def create_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **option
     )
 
 
+def open_process(app: App, report: Report) -> Process:
+    """Return the parts of this process that all sites of a run share."""
+    from provision.engine.run import Process
+
+    return Process(report, app.secrets, app.codes, app.hops)
+
+
 def _find_known_hosts(flags: Flags) -> Path:
     """Return the path of known_hosts, which is beside the first inventory source."""
     return find_folder(flags.inventory[0]) / "known_hosts"
@@ -155,6 +164,8 @@ def run_in_waves(
     def attempt(item: Work) -> SiteResult:
         try:
             return do(item)
+        except CancelledError:
+            raise
         except Exception as error:  # noqa: BLE001 - reported; it counts as a failure of its wave
             return failed(item, error)
 
@@ -177,6 +188,7 @@ def _run_all(
         report.print_line(f"{app.stop.cause}: {STOPPING}", "yellow")
         if app.codes:
             app.codes.stop()
+        app.workers.stop()
 
     def answer_questions() -> None:
         if app.codes:
@@ -233,7 +245,11 @@ def report_broken_plan(selected: Selected, verb: Verb, error: Exception) -> Site
     progress.log.debug("unexpected error at %s", name, exc_info=error)
     message = f"error in Banstitch: {type(error).__name__}"
     remedy = "changes may be incomplete: run plan; run with -vvv and report the traceback"
-    host = TargetPlan(name, "linux", "failed", error=f"{message}\n{remedy}")
+    text = str(error) if isinstance(error, BanstitchError) else f"{message}\n{remedy}"
+    host = TargetPlan(name, "linux", "failed", error=text)
+    if isinstance(error, WorkerDied):
+        unknown = (TargetPlan(f.name, "fortios", "failed", error=text) for f in selected.fortigates)
+        return SitePlan(name, verb, (*((host,) if selected.linux else ()), *unknown))
     left = f"left alone: {name} failed"
     others = (TargetPlan(f.name, "fortios", "skipped", error=left) for f in selected.fortigates)
     return SitePlan(name, verb, (host, *others))

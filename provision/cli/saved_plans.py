@@ -11,6 +11,7 @@ from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.cli.report.outputs import open_output, write_output
 from provision.cli.runs import (
+    open_process,
     open_report,
     open_waves,
     print_results,
@@ -86,8 +87,10 @@ def apply_plan(app: App, flags: Flags, path: Path, expected: str, waves: Waves) 
 
     from provision.engine.fleet.approval import apply_saved_site
 
+    process = open_process(app, report)
+
     def apply(plan: SitePlan) -> SiteResult:
-        return apply_saved_site(job, plan, report, app.secrets, app.codes, app.hops)
+        return app.workers.run(apply_saved_site, plan.name, job, plan, process)
 
     def report_failed(plan: SitePlan, error: Exception) -> SiteResult:
         return report_broken(job.sites[plan.name], error)

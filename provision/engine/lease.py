@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 import time
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -40,7 +41,8 @@ class Lease:
     def __init__(self, ask: Ask, fortigate: str, process: str = "") -> None:
         self._ask = ask
         self._fortigate = fortigate
-        self._process = process or name_process()
+        # two runs may use one worker, and none may take the lease of the other for its own
+        self._process = process or f"{name_process()}.{uuid.uuid4().hex}"
         self.record: Any = None
         self.note = ""
 
@@ -94,7 +96,8 @@ def _name_machine() -> str:
 
 def _is_dead(process: str) -> bool:
     """Return whether ``process`` ran on this machine and has ended; False for any other machine."""
-    machine, _, number = process.rpartition(":")
+    machine, _, rest = process.rpartition(":")
+    number = rest.partition(".")[0]
     if machine != _name_machine() or not number.isdigit():
         return False
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 Work = TypeVar("Work")
@@ -47,6 +47,8 @@ def run_all(
     def attempt(item: Work) -> Result:
         try:
             return do(item)
+        except CancelledError:  # the work never began
+            raise
         except Exception as error:
             if failed is None:
                 raise

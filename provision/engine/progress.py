@@ -40,6 +40,22 @@ class Listener(Protocol):
         """Print a line immediately."""
 
 
+class Silent:
+    """A listener that ignores everything."""
+
+    def report_activity(self, site: str, host: str, activity: str) -> None:
+        """Ignore it."""
+
+    def report_result(self, site: str, result: TargetResult) -> None:
+        """Ignore it."""
+
+    def print_line(self, text: str) -> None:
+        """Ignore it."""
+
+
+SILENT = Silent()
+
+
 @dataclass
 class Target:
     """The state of one target during a run.

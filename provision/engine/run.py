@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from provision.engine.progress import Listener
+from provision.engine.progress import SILENT, Listener
 from provision.masking import Secrets
 from provision.plan import Verb
 from provision.sites.builder import Play
@@ -17,6 +17,25 @@ from provision.ssh.routing.hops import Hops
 
 # Verbs that also ask each FortiGate what it holds of the feed.
 EXAMINING = ("verify", "status")
+
+
+@dataclass(frozen=True)
+class Process:
+    """The parts of this process that all its sites share. They are never sent to another.
+
+    ``listener`` shows progress. ``secrets``: the mask, which has the inventory's secrets and learns all
+    others. ``codes`` asks the operator for codes, and keeps the connections that took one. ``hops`` keeps
+    the connections to jump hosts.
+    """
+
+    listener: Listener = SILENT
+    secrets: Secrets | None = None
+    codes: Codes | None = None
+    hops: Hops | None = None
+
+
+# A process that shows nothing and shares nothing among its sites.
+ALONE = Process()
 
 
 @dataclass(frozen=True)
@@ -36,33 +55,21 @@ class Job:
     # seconds to wait for the FortiGates to fetch the feed, for `verify`
     wait: int = 0
 
-    def begin(
-        self,
-        listener: Listener,
-        secrets: Secrets | None = None,
-        codes: Codes | None = None,
-        hops: Hops | None = None,
-    ) -> Run:
-        """Return the run of this job in this process.
-
-        ``secrets``: the mask of this process, which has the inventory's secrets and learns all others.
-        ``codes``: asks the operator for codes, and keeps the connections that took one. ``hops``: keeps the
-        connections to jump hosts.
-        """
-        known = secrets or Secrets(self.sites.hidden)
+    def begin(self, process: Process) -> Run:
+        """Return the run of this job in this process."""
         return Run(
             self.verb,
             self.plays,
             Access(
                 self.known_hosts,
                 self.accept_new_host_keys,
-                listener.print_line,
+                process.listener.print_line,
                 list_openssh_files(),
-                codes,
-                hops,
+                process.codes,
+                process.hops,
             ),
-            known,
-            listener,
+            process.secrets or Secrets(self.sites.hidden),
+            process.listener,
             self.adopt,
             self.purge_data,
             self.keep_packages,

@@ -12,58 +12,30 @@ from typing import TYPE_CHECKING
 
 from provision.engine.ban_host import BanHostRun
 from provision.engine.progress import (
-    Listener,
     Target,
     capture_errors,
     describe_fetch_delay,
     describe_own_fetch,
 )
-from provision.engine.run import EXAMINING, Job, Run
+from provision.engine.run import ALONE, EXAMINING, Job, Process, Run
 from provision.errors import Failed, InputError, Problem
 from provision.linux.agent.protocol.answers import SelfTested
 from provision.linux.draft import LinuxPlan
-from provision.masking import Secrets, mask_plan, mask_result
+from provision.masking import mask_plan, mask_result
 from provision.plan import SitePlan, Verb
-from provision.results import SiteResult, TargetResult
+from provision.results import SiteResult
 from provision.sites.builder import Selected
-from provision.ssh.prompts import Codes
-from provision.ssh.routing.hops import Hops
 
 if TYPE_CHECKING:
     from provision.engine.fortigate import FortiGateRun
 
 
-class Silent:
-    """A listener that ignores everything."""
-
-    def report_activity(self, site: str, host: str, activity: str) -> None:
-        """Ignore it."""
-
-    def report_result(self, site: str, result: TargetResult) -> None:
-        """Ignore it."""
-
-    def print_line(self, text: str) -> None:
-        """Ignore it."""
-
-
-SILENT = Silent()
-
-
-def plan_site(
-    name: str,
-    job: Job,
-    listener: Listener = SILENT,
-    secrets: Secrets | None = None,
-    codes: Codes | None = None,
-    hops: Hops | None = None,
-) -> SitePlan:
+def plan_site(name: str, job: Job, process: Process = ALONE) -> SitePlan:
     """Return the plan of ``job`` at the site ``name``; change nothing.
 
-    For `verify`, also run the self-test if nothing differs. ``listener``, ``secrets``, ``codes`` and
-    ``hops`` belong to this process: they show progress, mask all output, ask for one-time codes, and share
-    the connections to jump hosts.
+    For `verify`, also run the self-test if nothing differs.
     """
-    run = job.begin(listener, secrets, codes, hops)
+    run = job.begin(process)
     return mask_plan(SiteRun(run, job.sites[name]).plan(), run.secrets)
 
 
@@ -71,10 +43,7 @@ def apply_site(
     name: str,
     job: Job,
     approved: SitePlan,
-    listener: Listener = SILENT,
-    secrets: Secrets | None = None,
-    codes: Codes | None = None,
-    hops: Hops | None = None,
+    process: Process = ALONE,
 ) -> SiteResult:
     """Carry out the plan ``approved`` at the site ``name``, and return the result.
 
@@ -89,7 +58,7 @@ def apply_site(
             f"a plan of {approved.verb} for {approved.name} must not be used to {job.verb} {name}"
         )
         raise InputError([Problem("", 0, message, "make a new plan")])
-    run = job.begin(listener, secrets, codes, hops)
+    run = job.begin(process)
     return mask_result(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
 
 

@@ -6,8 +6,7 @@ Another process gets the names only. It reads the inventory, and with it the sec
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from provision.errors import InputError, Problem
@@ -116,7 +115,21 @@ def _check_known(all_sites: Sequence[Site], hosts: Iterable[str]) -> None:
         raise InputError(unknown)
 
 
-@lru_cache(maxsize=4)
 def read_again(choice: Choice, plays: tuple[Play, ...]) -> ChosenSites:
-    """Return the sites as :func:`read_sites` does, once in each process that was given a job."""
-    return read_sites(choice, plays, Secrets())
+    """Return the sites as :func:`read_sites` does, in a process that was given a job.
+
+    Raises:
+        InputError: as :func:`read_sites`, with all secrets masked that were known by then.
+    """
+    if not choice.playbook.is_dir():  # its group_vars would be missed without a word
+        remedy = "install Banstitch at the same path on each machine, or give --playbook-dir"
+        raise InputError([Problem("", 0, f"there is no folder {choice.playbook}", remedy)])
+    secrets = Secrets()
+    try:
+        return read_sites(choice, plays, secrets)
+    except InputError as error:
+        masked = [
+            replace(each, message=secrets.mask(each.message), remedy=secrets.mask(each.remedy))
+            for each in error.problems
+        ]
+        raise InputError(masked) from None

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from provision.desired import collect
 from provision.engine import ban_host
-from provision.engine.run import Job
+from provision.engine.run import Job, Process
 from provision.engine.site import apply_site, plan_site
 from provision.inventory import loader
 from provision.linux import planner
@@ -153,7 +153,7 @@ class MemorySite:
         with patch.object(
             ban_host, "BanHostSession", lambda *_: MemoryHost(self.records, self._deployed)
         ):
-            return plan_site(name, job, codes=self.codes)
+            return plan_site(name, job, Process(codes=self.codes))
 
     def carry_out(self, job: Job, approved: SitePlan) -> TargetResult:
         """What becomes of the FortiGate once the operator said yes to a plan."""
@@ -161,7 +161,7 @@ class MemorySite:
         with patch.object(
             ban_host, "BanHostSession", lambda *_: MemoryHost(self.records, self._deployed)
         ):
-            return _of_unit(apply_site(name, job, approved, codes=self.codes))
+            return _of_unit(apply_site(name, job, approved, Process(codes=self.codes)))
 
     def _run(self, verb: Verb, adopt: bool = False) -> TargetResult:
         job = self.job(verb, adopt)

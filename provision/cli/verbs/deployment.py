@@ -20,6 +20,7 @@ from provision.cli.options import (
     now_option,
     yes_option,
 )
+from provision.cli.verbs.executor_options import add_executor_options
 from provision.results import Exit
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def render(
 
 @click.command()
 @add_common_options
+@add_executor_options
 @adopt_option
 @forget_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
@@ -73,6 +75,7 @@ def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path
 
 @click.command()
 @add_common_options
+@add_executor_options
 @adopt_option
 @forget_option
 @yes_option
@@ -123,6 +126,7 @@ def show(app: App, flags: Flags, file: Path) -> Exit:
 
 @click.command()
 @add_common_options
+@add_executor_options
 @click.option(
     "--wait",
     type=click.IntRange(0, 300),
@@ -139,6 +143,7 @@ def verify(app: App, flags: Flags, wait: int) -> Exit:
 
 @click.command()
 @add_common_options
+@add_executor_options
 @forget_option
 @yes_option
 @add_wave_options

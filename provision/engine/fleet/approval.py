@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from provision.engine.progress import Listener, Target, capture_errors
-from provision.engine.run import Job
-from provision.engine.site import SILENT, apply_site, plan_site
+from provision.engine.progress import Target, capture_errors
+from provision.engine.run import ALONE, Job, Process
+from provision.engine.site import apply_site, plan_site
 from provision.errors import Failed, Unreachable
-from provision.masking import Secrets
 from provision.plan import SitePlan, TargetPlan, format_approved
 from provision.results import SiteResult
 from provision.sites.builder import Selected
-from provision.ssh.prompts import Codes
-from provision.ssh.routing.hops import Hops
 
 
 def narrow_plan(saved: SitePlan, selected: Selected) -> SitePlan:
@@ -24,27 +21,20 @@ def narrow_plan(saved: SitePlan, selected: Selected) -> SitePlan:
     return replace(saved, targets=tuple(each for each in saved.targets if each.host in hosts))
 
 
-def apply_saved_site(
-    job: Job,
-    saved: SitePlan,
-    listener: Listener = SILENT,
-    secrets: Secrets | None = None,
-    codes: Codes | None = None,
-    hops: Hops | None = None,
-) -> SiteResult:
-    """Carry out the plan ``saved`` if a new plan of its site equals it; otherwise change nothing there.
+def apply_saved_site(name: str, job: Job, saved: SitePlan, process: Process = ALONE) -> SiteResult:
+    """Carry out the plan ``saved`` of a site if a new one equals it; otherwise change nothing there.
 
     A site at which the plan changes nothing is not contacted.
     """
     saved = replace(saved, targets=tuple(map(_note_unplanned, saved.targets)))
     if any(target.is_due for target in saved.targets):
-        now = plan_site(saved.name, job, listener, secrets, codes, hops)
+        now = plan_site(name, job, process)
         current = {target.host: target for target in now.targets}
         saved = replace(saved, targets=tuple(_take_news(each, current) for each in saved.targets))
         refused = _find_news(job, saved, current)
         if refused:
             return refused
-    return apply_site(saved.name, job, saved, listener, secrets, codes, hops)
+    return apply_site(name, job, saved, process)
 
 
 def _note_unplanned(saved: TargetPlan) -> TargetPlan:

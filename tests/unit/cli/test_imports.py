@@ -15,7 +15,9 @@ from tests.unit.inventory.inventories import write
 LARGE = (
     "asyncio",
     "cryptography",
+    "distributed",
     "jinja2",
+    "multiprocessing.connection",
     "netmiko",
     "paramiko",
     "prometheus_client",

@@ -31,7 +31,7 @@ PLANNED = SitePlan(
 @pytest.fixture
 def path(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Return the file of a plan that was saved."""
-    monkeypatch.setattr(site, "plan_site", lambda *each: mask_plan(PLANNED, each[3]))
+    monkeypatch.setattr(site, "plan_site", lambda *each: mask_plan(PLANNED, each[2].secrets))
     path = tmp_path / "plan.json"
     said = cli("plan", "--out", str(path))
     assert said.code == 4
@@ -44,7 +44,7 @@ def applied(monkeypatch: pytest.MonkeyPatch) -> list[SitePlan]:
     """Return the plans that are carried out, one for each site."""
     applied = []
 
-    def apply(_: Job, plan: SitePlan, *__: object) -> SiteResult:
+    def apply(_: str, __: Job, plan: SitePlan, *___: object) -> SiteResult:
         applied.append(plan)
         return summarize(plan)
 

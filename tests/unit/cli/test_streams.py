@@ -232,11 +232,11 @@ def test_a_change_goes_on_to_its_end_when_its_progress_cannot_be_printed(
     monkeypatch.setattr(site, "plan_site", lambda *_: PLANNED)
     steps = []
 
-    def apply(_name: str, _job: object, _plan: object, listener: Any, *_: object) -> SiteResult:
+    def apply(_name: str, _job: object, _plan: object, process: Any) -> SiteResult:
         with Path("/dev/full").open("w") as full:
             os.dup2(full.fileno(), disk.fileno())
         for step in ("lease", "push", "release"):
-            listener.print_line(f"{step} " * 10_000)
+            process.listener.print_line(f"{step} " * 10_000)
             steps.append(step)
         return CHANGED
 

@@ -41,7 +41,7 @@ def contacted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         contacted.append(f"apply {name}")
         return SiteResult(name, (TargetResult(name, "linux", "changed"),))
 
-    def apply_saved(_: Job, plan: SitePlan, *__: object) -> SiteResult:
+    def apply_saved(_: str, __: Job, plan: SitePlan, *___: object) -> SiteResult:
         contacted.append(f"apply {plan.name}")
         return summarize(plan)
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from provision.desired import collect
 from provision.desired.context import UNKNOWN
-from provision.engine.run import Job
+from provision.engine.run import Job, Process
 from provision.engine.site import apply_site, plan_site
 from provision.errors import Failed
 from provision.fortios.config.desired import Desired
@@ -215,10 +215,11 @@ def go(verb: Verb, selected: Selected = ALL, **options: Any) -> SiteResult:
     secrets = options.pop("secrets", None) or Secrets()
     listener = options.pop("listener", None) or Listening()
     work = job(verb, selected, **options)
-    planned = plan_site(SITE.name, work, listener, secrets)
+    process = Process(listener, secrets)
+    planned = plan_site(SITE.name, work, process)
     if verb not in ("apply", "teardown"):
         return summarize(planned)
-    return apply_site(SITE.name, work, planned, listener, secrets)
+    return apply_site(SITE.name, work, planned, process)
 
 
 def states(result: SiteResult) -> dict[str, str]:

@@ -53,7 +53,7 @@ def test_a_lease_is_there_while_it_is_held_and_leaves_no_trace() -> None:
     with Lease(ask, "fgt1") as mine:
         assert mine.record == {"serial": "FG1"}
         assert mine.note == ""
-        assert held()["fgt1"]["process"] == name_process()
+        assert held()["fgt1"]["process"].startswith(f"{name_process()}.")
     assert memory.load() == before
     assert not Path(leases.PATH).exists()
 
@@ -64,6 +64,11 @@ def test_a_second_run_gives_up_and_names_the_first() -> None:
             Lease(ask, "fgt1", process="other:boot:2").__enter__()
         assert "its lease expires at" in str(caught.value)
         assert held()["fgt1"]["process"] == "elsewhere:boot:1"
+
+
+def test_a_second_run_in_the_same_process_does_not_share_the_lease() -> None:
+    with Lease(ask, "fgt1"), pytest.raises(Failed, match="nothing was sent"):
+        Lease(ask, "fgt1").__enter__()
 
 
 def test_a_second_run_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +98,7 @@ def test_another_fortigate_of_the_site_is_free() -> None:
 def test_the_lease_of_a_run_that_was_killed_here_is_broken_at_once_and_said() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    dead = f"{name_process().rpartition(':')[0]}:{gone.pid}"
+    dead = f"{name_process().rpartition(':')[0]}:{gone.pid}.some-run"
     Lease(ask, "fgt1", process=dead).__enter__()
     with Lease(ask, "fgt1") as mine:
         assert "which died or took too long" in mine.note
@@ -113,7 +118,7 @@ def test_a_lease_that_was_broken_is_not_given_back_by_its_old_owner() -> None:
     Path(leases.PATH).write_text(json.dumps({"fgt1": {**held()["fgt1"], "until": 0}}))
     with Lease(ask, "fgt1"):
         old.__exit__(None, None, None)
-        assert held()["fgt1"]["process"] == name_process()
+        assert held()["fgt1"]["process"].startswith(f"{name_process()}.")
 
 
 def test_a_ban_host_that_goes_away_meanwhile_hides_no_other_error() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provision.engine import requests
+from provision.engine.run import Process
 from provision.plan import Verb
 from tests.unit.engine.site_model import (
     ALL,
@@ -46,7 +47,7 @@ def test_no_secret_is_renewed_while_the_receiver_is_that_of_another_release(worl
     before = world.host.things()
     world.host.paths[RECEIVER_CONFIG] = file_state("{}\n")
 
-    result = requests.rotate(job("apply").begin(Listening(), None), ALL)
+    result = requests.rotate(job("apply").begin(Process(Listening())), ALL)
 
     assert states(result) == {BAN_HOST: "failed"}
     assert "no secret was changed\nrun apply first" in error(result, BAN_HOST)

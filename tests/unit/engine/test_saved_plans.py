@@ -45,7 +45,7 @@ def save(folder: Path, *sites: SitePlan) -> Path:
 
 def carry_out(work: Job, path: Path) -> SiteResult:
     (site,) = read_saved(path).sites
-    return apply_saved_site(work, narrow_plan(site, work.sites[site.name]))
+    return apply_saved_site(site.name, work, narrow_plan(site, work.sites[site.name]))
 
 
 def edit(path: Path, **changes: object) -> Path:

@@ -1,0 +1,1 @@
+"""Executors of the work at sites: this process, others on this machine, or a Dask cluster."""
