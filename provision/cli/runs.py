@@ -16,6 +16,7 @@ from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.engine import parallel, progress
 from provision.engine.fleet.rollout import WaveRun, allow_always, check_window
+from provision.engine.fleet.run_files import RunEnd, format_now
 from provision.errors import InputError, Problem
 from provision.inventory.loader import find_folder
 from provision.inventory.vault.passwords import VaultOptions
@@ -28,6 +29,7 @@ from provision.ssh import known_hosts
 
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail, Report
+    from provision.engine.fleet.continuing import Part
     from provision.engine.fleet.waves import Waves
     from provision.engine.run import Job
     from provision.ssh.login import Login
@@ -199,10 +201,10 @@ def _print_interrupted(app: App, flags: Flags, report: Report, verb: str) -> Ite
         raise
 
 
-def open_waves(report: Report, sites: Mapping[str, Selected], waves: Waves) -> WaveRun:
-    """Return the run at the ``sites`` that respects their windows of time."""
+def open_waves(report: Report, part: Part, waves: Waves) -> WaveRun:
+    """Return the run at the sites of ``part`` that respects their windows of time."""
     gate = allow_always if waves.now else check_window
-    return WaveRun(sites, waves, report.print_line, gate)
+    return WaveRun(part.sites, waves, report.print_line, gate, part.before)
 
 
 def print_rollout(
@@ -213,9 +215,14 @@ def print_rollout(
     if run.describe_closed():
         report.print_line(run.describe_closed(), "cyan")
     stopped = run.describe_stop()
+    run.file.end(results, RunEnd(format_now(), int(code), stopped))
     if stopped:
         app.reports.note_error(stopped)
-        report.print_line(f"{stopped}\ncorrect the cause and run again", "red")
+        again = f" with --resume {run.file.path}" if run.file.path else ""
+        report.print_line(f"{stopped}\ncorrect the cause and run again{again}", "red")
+    elif code != Exit.OK and run.file.path:
+        what = "--retry-failed takes only the sites that failed"
+        report.print_line(f"run file: {run.file.path}; {what}", "cyan")
     return code
 
 

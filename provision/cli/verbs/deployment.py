@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provision.cli.fleet.run_options import add_run_options
 from provision.cli.options import (
     App,
     Flags,
@@ -23,6 +24,7 @@ from provision.cli.options import (
 from provision.results import Exit
 
 if TYPE_CHECKING:
+    from provision.cli.fleet.run_options import RunOptions
     from provision.engine.fleet.waves import Waves
     from provision.fortios.config.versions import Version
 
@@ -52,17 +54,25 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
 @add_common_options
 @adopt_option
 @forget_option
+@add_run_options
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the plan in FILE, for apply FILE.")  # fmt: skip
-def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path | None) -> Exit:
+def plan(
+    app: App,
+    flags: Flags,
+    adopt: bool,
+    forget: tuple[str, ...],
+    out: Path | None,
+    runs: RunOptions,
+) -> Exit:
     """Show what apply would change. Changes nothing."""
     from provision.cli import deploy
 
     if out:
         from provision.cli import saved_plans
 
-        return saved_plans.save_plan(app, flags, out, adopt=adopt, forget=forget)
-    return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
+        return saved_plans.save_plan(app, flags, out, runs, adopt=adopt, forget=forget)
+    return deploy.look(app, flags, "plan", runs, adopt=adopt, forget=forget)
 
 
 @click.command()
@@ -72,6 +82,7 @@ def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path
 @yes_option
 @add_wave_options
 @now_option
+@add_run_options
 @click.option("-C", "--check", is_flag=True, help="Run plan instead.")
 @click.option("--expect", default="", metavar="SHA256",
               help="Refuse FILE unless this is its hash, as show FILE prints it.")  # fmt: skip
@@ -85,6 +96,7 @@ def apply(
     yes: bool,
     check: bool,
     expect: str,
+    runs: RunOptions,
     waves: Waves,
     now: bool,
 ) -> Exit:
@@ -97,12 +109,12 @@ def apply(
 
         if adopt or forget or check:
             raise click.UsageError("--adopt, --forget and --check must not be used with FILE")
-        return saved_plans.apply_plan(app, flags, file, expect, waves)
+        return saved_plans.apply_plan(app, flags, file, expect, waves, runs)
     if expect:
         raise click.UsageError("--expect needs FILE")
     if check:
-        return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
-    return deploy.change(app, flags, "apply", yes, waves, adopt=adopt, forget=forget)
+        return deploy.look(app, flags, "plan", runs, adopt=adopt, forget=forget)
+    return deploy.change(app, flags, "apply", yes, waves, runs, adopt=adopt, forget=forget)
 
 
 @click.command()
@@ -116,7 +128,18 @@ def show(app: App, flags: Flags, file: Path) -> Exit:
 
 
 @click.command()
+@add_printing_options
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+def merge(app: App, flags: Flags, files: tuple[Path, ...]) -> Exit:
+    """Print the run files of all shards of a run as one run. Contacts no host."""
+    from provision.cli.fleet import merging
+
+    return merging.merge(app, flags, files)
+
+
+@click.command()
 @add_common_options
+@add_run_options
 @click.option(
     "--wait",
     type=click.IntRange(0, 300),
@@ -124,11 +147,11 @@ def show(app: App, flags: Flags, file: Path) -> Exit:
     metavar="SECONDS",
     help="Wait at most SECONDS until each FortiGate has fetched the feed after the event.",
 )
-def verify(app: App, flags: Flags, wait: int) -> Exit:
+def verify(app: App, flags: Flags, wait: int, runs: RunOptions) -> Exit:
     """Check that nothing differs, and test the loop with an event."""
     from provision.cli import deploy
 
-    return deploy.look(app, flags, "verify", wait=wait)
+    return deploy.look(app, flags, "verify", runs, wait=wait)
 
 
 @click.command()
@@ -137,6 +160,7 @@ def verify(app: App, flags: Flags, wait: int) -> Exit:
 @yes_option
 @add_wave_options
 @now_option
+@add_run_options
 @click.option("--keep-packages", is_flag=True, help="Keep the packages that were installed.")
 @click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
 def teardown(
@@ -146,6 +170,7 @@ def teardown(
     yes: bool,
     keep_packages: bool,
     purge_data: bool,
+    runs: RunOptions,
     waves: Waves,
     now: bool,
 ) -> Exit:
@@ -154,4 +179,4 @@ def teardown(
 
     waves = replace(waves, now=now)
     options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
-    return deploy.change(app, flags, "teardown", yes, waves, **options)
+    return deploy.change(app, flags, "teardown", yes, waves, runs, **options)
