@@ -139,6 +139,7 @@ def run_sites(
         Interrupted: on Ctrl-C or a signal, after the results of the finished sites were printed.
     """
     with _print_interrupted(app, flags, report, verb), report:
+        report.expect_sites(len(work))
         return _run_all(app, flags, report, work, do, failed)
 
 
@@ -164,6 +165,7 @@ def run_in_waves(
         return _run_all(app, flags, report, names, do_site, None)
 
     with _print_interrupted(app, flags, report, verb), report:
+        report.expect_sites(len(work))
         return run.run(work, attempt, run_all)
 
 
@@ -184,7 +186,17 @@ def _run_all(
         if app.codes:
             ask_token.answer(app.codes, report, app.secrets)
 
-    return parallel.run_all(work, do, flags.forks, stop, failed, answer_questions)
+    def attempt(item: Work) -> Done:
+        try:
+            done = do(item)
+        except Exception as error:
+            if failed is None:
+                raise
+            done = failed(item, error)
+        report.report_site(done)
+        return done
+
+    return parallel.run_all(work, attempt, flags.forks, stop, None, answer_questions)
 
 
 @contextmanager
