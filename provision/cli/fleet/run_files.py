@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,7 +38,10 @@ _DECIDING = ("adopt", "forget", "keep_packages", "purge_data")
 
 def describe_run(flags: Flags, verb: Verb, options: Mapping[str, Any]) -> RunHead:
     """Return the head of the run file, as yet without sites."""
-    paths = [each if is_list(each) else str(Path(each).absolute()) for each in flags.inventory]
+    paths = [
+        each if is_list(each) else os.path.abspath(each)  # noqa: PTH100 - it removes ..
+        for each in flags.inventory
+    ]
     deciding = {name: options[name] for name in _DECIDING if name in options}
     return RunHead(
         verb,
@@ -98,6 +102,9 @@ def narrow_sites(
         InputError: the earlier run cannot be taken up.
     """
     head = replace(_mask_head(head, app.secrets), shard=runs.shard)
+    if head.verb == "rotate":
+        with_fortigates = (part for part in chosen.values() if part.fortigates)
+        chosen = chosen.narrow(host for part in with_fortigates for host in part.hosts)
     if runs.earlier is None:
         return start_run(chosen, head)
     named = runs.earlier != NEWEST
@@ -108,6 +115,12 @@ def narrow_sites(
 
 def _find_folder(flags: Flags, runs: RunOptions) -> Path:
     return runs.run_dir or find_run_folder(flags.inventory[0])
+
+
+def _is_inventory(folder: Path, flags: Flags) -> bool:
+    """Return whether ``folder`` is in one of those from which the inventory is read."""
+    read = [Path(each).resolve() for each in flags.inventory if Path(each).is_dir()]
+    return any(folder.resolve().is_relative_to(each) for each in read)
 
 
 def continue_waves(part: Part, waves: Waves) -> Waves:
@@ -146,9 +159,16 @@ def keep_run_file(
     if waves:
         budget = "" if waves.max_fail is None else str(waves.max_fail)
         head = replace(head, waves=str(waves), max_fail=budget)
-    file = open_run_file(_find_folder(flags, runs), head, warn)
+    folder = _find_folder(flags, runs)
+    if _is_inventory(folder, flags):
+        warn(
+            f"no run file in {folder}: it would be read as an inventory; --run-dir names another folder"
+        )
+        yield RunFile()
+        return
+    file = open_run_file(folder, head, warn)
     try:
-        file.start(head, part.earlier, tuple(part.sites))
+        file.start(head, part.earlier)
         yield file
     except Interrupted:
         file.end((), RunEnd(format_now(), int(app.stop.code)))

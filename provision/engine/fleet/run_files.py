@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from provision import VERSION
 from provision.engine.fleet.shards import Shard
-from provision.plan import Change, Document, Verb
+from provision.plan import Change, Verb
 from provision.results import Exit, SiteResult, TargetResult
 
 # The version of the form of the file.
@@ -120,18 +120,16 @@ class RunFile:
         self._written: set[str] = set()
         self._lock = threading.Lock()
 
-    def start(
-        self, head: RunHead, earlier: RunRecord | None = None, again: Sequence[str] = ()
-    ) -> None:
-        """Write the head, and what an ``earlier`` run says of all sites but those to be done ``again``."""
-        self._write("run", _describe_head(head))
+    def start(self, head: RunHead, earlier: RunRecord | None = None) -> None:
+        """Write the head, and what an ``earlier`` run says of its sites, until this one ends there."""
+        self._write("run", asdict(head))
         if earlier:
-            self._earlier = earlier.results
             for name in head.sites:
-                if name not in again and name in earlier.begun:
+                if name in earlier.begun:
                     self.begin_site(name)
-                if name not in again and name in earlier.results:
+                if name in earlier.results:
                     self.end_site(earlier.results[name])
+            self._earlier = earlier.results
             self._written.clear()
 
     def begin_site(self, name: str) -> None:
@@ -150,7 +148,7 @@ class RunFile:
     def end(self, results: Sequence[SiteResult], end: RunEnd) -> None:
         """Note the sites that were never begun, and the end of the run."""
         for result in results:
-            if result.name not in self._written:
+            if result.name not in self._written and result.name not in self._earlier:
                 self.end_site(result)
         self._write("end", asdict(end))
 
@@ -175,10 +173,6 @@ class RunFile:
                 self._warn(
                     f"{self.path} could not be written: {error.strerror}; the run goes on without it"
                 )
-
-
-def _describe_head(head: RunHead) -> Document:
-    return {"banstitch": head.banstitch, "format": head.format, **asdict(head)}
 
 
 def _shorten(target: TargetResult) -> TargetResult:

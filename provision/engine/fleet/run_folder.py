@@ -23,7 +23,7 @@ _FILE = re.compile(r"(\d{8}T\d{6}Z)-([a-z]+)(?:-\d+of\d+)?(?:\.(\d+))?\.jsonl")
 
 def find_run_folder(source: str) -> Path:
     """Return the folder beside that of an inventory source: in it, run files would be read as inventories."""
-    return find_folder(source).absolute().resolve().parent / NAME
+    return Path(os.path.abspath(find_folder(source))).parent / NAME  # noqa: PTH100 - it removes ..
 
 
 def open_run_file(folder: Path, head: RunHead, warn: Callable[[str], object]) -> RunFile:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from provision.cli.main import main
-from provision.engine import parallel, site
+from provision.engine import parallel, requests, site
 from provision.engine.fleet import run_folder
-from provision.plan import SitePlan
+from provision.plan import SitePlan, State
 from provision.results import SiteResult, TargetResult
+from provision.sites.builder import Selected
 from tests.plays import load_plays
 from tests.unit.cli.command_line import PASSWORD, Cli
 from tests.unit.cli.fleet import NAMES, Fleet
@@ -77,6 +78,14 @@ def test_a_folder_that_cannot_be_written_is_a_warning_only(fleet: Fleet, tmp_pat
     assert "--run-dir names another folder" in said.out
 
 
+def test_a_folder_that_would_be_read_as_an_inventory_gets_none(fleet: Fleet) -> None:
+    folder = fleet.cli.folder / "runs"
+    said = fleet("apply", "-y", "--run-dir", str(folder))
+    assert (said.code, fleet.begun) == (0, NAMES)
+    assert "it would be read as an inventory; --run-dir names another folder" in said.out
+    assert not folder.exists()
+
+
 def test_only_the_newest_are_kept_and_no_other_file_is_deleted(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +138,45 @@ def test_a_limit_narrows_it_and_the_others_are_not_forgotten(fleet: Fleet) -> No
     fleet.faults.clear()
     assert fleet.again("apply", "-y", "--retry-failed", "-l", "a4,a5") == ["a4"]
     assert fleet.again("apply", "-y", "--retry-failed") == ["a2"]
+
+
+def test_a_retry_that_was_killed_or_stopped_forgets_no_failure(fleet: Fleet) -> None:
+    fleet.faults |= {"a2": "no route", "a4": "refused"}
+    fleet("apply", "-y")
+    fleet("apply", "-y", "--retry-failed", "--waves", "1,100%")
+    assert (
+        "not begun: 1 site: a4" in fleet("apply", "-y", "--retry-failed", "--waves", "1,100%").out
+    )
+    path = fleet.runs[-1]
+    whole = path.read_text()
+    path.write_text(whole[: whole.rindex('{"begun"')])  # killed before it had begun anything
+    assert fleet.again("apply", "-y", "--retry-failed") == ["a2", "a4"]
+
+
+def test_a_rotation_is_retried_without_fortigates_that_have_new_secrets(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[tuple[str, ...]] = []
+    states: dict[str, State] = {"fw2": "failed"}
+
+    def rotate(_: object, selected: Selected) -> SiteResult:
+        hosts = [TargetResult("bh1", "linux", "changed")]
+        for each in selected.fortigates:
+            hosts.append(TargetResult(each.name, "fortios", states.get(each.name, "changed")))
+        chosen.append(tuple(each.name for each in selected.fortigates))
+        return SiteResult("bh1", tuple(hosts))
+
+    monkeypatch.setattr(requests, "rotate", rotate)
+    cli("rotate", "-y")
+    states.clear()
+    assert cli("rotate", "-y", "--retry-failed").code == 0
+    assert cli("rotate", "-y", "--resume").code == 0
+    assert chosen == [("fw1", "fw2"), ("fw2",)]
+
+
+def test_sites_without_a_fortigate_do_not_belong_to_a_rotation(fleet: Fleet) -> None:
+    fleet("rotate", "-y")
+    assert read(fleet.runs[0])[0]["run"]["sites"] == {}
 
 
 def test_resume_continues_the_waves_where_the_run_stopped(fleet: Fleet) -> None:
