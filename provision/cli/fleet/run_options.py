@@ -19,7 +19,7 @@ NEWEST = "newest"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where the run file goes, which earlier run is taken up, and which shard of the sites is chosen."""
+    """The folder of the run file, the earlier run that is taken up, and the shard of the sites."""
 
     run_dir: Path | None = None
     retry_failed: str | None = None

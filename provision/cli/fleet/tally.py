@@ -22,7 +22,7 @@ _FAILED = ("failed", "unreachable")
 
 @dataclass(frozen=True)
 class Row:
-    """What happens at a target, or its ``state`` if something has ended there."""
+    """The activity at a target, or its ``state`` if something has ended there."""
 
     site: str
     host: str

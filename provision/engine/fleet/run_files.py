@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class RunHead:
-    """How a run was started. ``sites`` has the hosts of each, in the order of the inventory.
+    """The start of a run. ``sites`` has the hosts of each, in the order of the inventory.
 
     ``inventory``: the sources as they were given; ``sources``: their absolute paths. ``options``: those that
     decide what is done, as on the command line. ``fleet``: the hash of the sites of all shards.
