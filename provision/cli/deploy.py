@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from provision.cli.fleet.run_files import (
+    choose_part,
+    continue_waves,
+    describe_run,
+    keep_run_file,
+)
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.cli.runs import (
@@ -31,6 +37,7 @@ from provision.cli.runs import (
 )
 from provision.desired import collect
 from provision.desired.export import find_misplaced, render_files
+from provision.engine.fleet.run_files import RunEnd, RunFile, format_now
 from provision.engine.fleet.waves import Waves
 from provision.errors import spell_count
 from provision.fortios.config.versions import Version, format_version
@@ -38,9 +45,11 @@ from provision.plan import SitePlan, Verb
 from provision.results import Exit, SiteResult, summarize
 
 if TYPE_CHECKING:
+    from provision.cli.fleet.run_options import RunOptions
     from provision.cli.report.console import Report
     from provision.engine.run import Job
     from provision.sites.builder import Selected
+    from provision.sites.selection import ChosenSites
 
 
 ABOUT_SCRIPTS = (
@@ -100,36 +109,48 @@ def _render_scripts(
     return fortimanager.write_scripts(directory, texts)
 
 
-def look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
+def look(app: App, flags: Flags, verb: Verb, runs: RunOptions, **options: Any) -> Exit:
     """Print the plan of ``verb`` for every target; change nothing."""
     report = open_report(app, flags)
-    job = create_checked_job(app, flags, verb, **options)
-    planned = plan_sites(app, flags, report, job)
-    return print_results(app, flags, report, verb, list(map(summarize, planned)), flags.plan_detail)
+    part = choose_part(app, flags, report, describe_run(flags, verb, options), runs)
+    job = create_checked_job(app, flags, verb, part.sites, **options)
+    with keep_run_file(app, flags, report, part, runs) as file:
+        planned = plan_sites(app, flags, report, job, file=file)
+        results = list(map(summarize, planned))
+        code = print_results(app, flags, report, verb, results, flags.plan_detail)
+        file.end(results, RunEnd(format_now(), int(code)))
+    return code
 
 
 def create_checked_job(
-    app: App, flags: Flags, verb: Verb, hosts: tuple[str, ...] = (), **options: Any
+    app: App, flags: Flags, verb: Verb, sites: ChosenSites, **options: Any
 ) -> Job:
-    """Return the job, after everything was rendered, so that no error appears after the first contact.
-
-    ``hosts``: those of a saved plan, if the job is to carry out one.
-    """
-    chosen = choose_sites(app, flags, connect=True, hosts=hosts)
-    collect.render_all(list(chosen.values()), app.plays)
-    return create_job(app, flags, verb, chosen, **options)
+    """Return the job, after everything was rendered, so that no error appears after the first contact."""
+    collect.render_all(list(sites.values()), app.plays)
+    return create_job(app, flags, verb, sites, **options)
 
 
 def plan_sites(
-    app: App, flags: Flags, report: Report, job: Job, names: Sequence[str] | None = None
+    app: App,
+    flags: Flags,
+    report: Report,
+    job: Job,
+    names: Sequence[str] | None = None,
+    file: RunFile | None = None,
 ) -> list[SitePlan]:
-    """Return the plan of each site of ``job``, or of those with these ``names`` only."""
+    """Return the plan of each site of ``job``, or of those with these ``names`` only.
+
+    ``file``: the run file, if the plans are the results of the run.
+    """
     from provision.engine import site
 
-    process = open_process(app, report)
+    record, process = file or RunFile(), open_process(app, report)
 
     def plan(name: str) -> SitePlan:
-        return app.workers.run(site.plan_site, name, job, None, process)
+        record.begin_site(name)
+        planned = app.workers.run(site.plan_site, name, job, None, process)
+        record.end_site(summarize(planned))
+        return planned
 
     def report_failed(name: str, error: Exception) -> SitePlan:
         return report_broken_plan(job.sites[name], job.verb, error)
@@ -138,14 +159,17 @@ def plan_sites(
     return run_sites(app, flags, report, job.verb, chosen, plan, report_failed)
 
 
-def change(app: App, flags: Flags, verb: Verb, yes: bool, waves: Waves, **options: Any) -> Exit:
+def change(
+    app: App, flags: Flags, verb: Verb, yes: bool, waves: Waves, runs: RunOptions, **options: Any
+) -> Exit:
     """Change every target once the operator has approved the plan."""
     from provision.engine import site
 
     require_terminal(verb, yes)
     report = open_report(app, flags)
-    job = create_checked_job(app, flags, verb, **options)
-    run = open_waves(report, job.sites, waves)
+    part = choose_part(app, flags, report, describe_run(flags, verb, options), runs)
+    job = create_checked_job(app, flags, verb, part.sites, **options)
+    run = open_waves(report, part, continue_waves(part, waves))
     planned = plan_sites(app, flags, report, job, run.open)
     summaries = [*map(summarize, planned), *run.list_closed()]
     app.reports.keep(verb, summaries)
@@ -171,5 +195,6 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, waves: Waves, **option
         return report_broken(job.sites[approved.name], error)
 
     work = {plan.name: plan for plan in planned}
-    changed = run_in_waves(app, flags, report, verb, run, work, apply, report_failed)
-    return print_rollout(app, flags, report, verb, run, changed)
+    with keep_run_file(app, flags, report, part, runs, run.waves) as run.file:
+        changed = run_in_waves(app, flags, report, verb, run, work, apply, report_failed)
+        return print_rollout(app, flags, report, verb, run, changed)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import click
 
+from provision.cli.fleet.run_options import take_run_options
 from provision.cli.options import App, Flags
 from provision.cli.runs import choose_sites
 from provision.masking import escape
+from provision.plan import Verb
 from provision.results import Exit
 from provision.sites.builder import Selected
 
@@ -20,14 +22,16 @@ _OFFLINE = ("check", "render")
 _AT_BAN_HOSTS = ("bans", "ban", "unban", "allow", "unallow", "shield", "replay")
 
 
-def list_chosen(app: App, flags: Flags, verb: str, saved: Path | None) -> Exit:
+def list_chosen(app: App, flags: Flags, verb: str, values: Mapping[str, Any]) -> Exit:
     """Print the hosts, or the sites, that ``verb`` would contact, one on each line.
 
-    ``saved``: the file of the plan that it would carry out.
+    ``values``: its own options and arguments.
     """
     if flags.list_hosts and flags.list_sites:
         raise click.UsageError("--list-hosts and --list-sites must not be used together")
-    sites = [each for each in _choose(app, flags, saved) if verb != "rotate" or each.fortigates]
+    sites = [
+        each for each in _choose(app, flags, verb, values) if verb != "rotate" or each.fortigates
+    ]
     if flags.list_sites:
         names = [selected.site.name for selected in sites]
     else:
@@ -40,16 +44,24 @@ def list_chosen(app: App, flags: Flags, verb: str, saved: Path | None) -> Exit:
     return Exit.OK
 
 
-def _choose(app: App, flags: Flags, saved: Path | None) -> list[Selected]:
+def _choose(app: App, flags: Flags, verb: str, values: Mapping[str, Any]) -> list[Selected]:
     """Return the chosen part of each site; of a saved plan, only sites at which it changes something."""
-    if saved is None:
-        return list(choose_sites(app, flags, connect=False).values())
-    from provision.engine.fleet.saved_plans import read_saved
+    hosts: tuple[str, ...] = ()
+    due = None
+    if values.get("file"):
+        from provision.engine.fleet.saved_plans import read_saved
 
-    plan = read_saved(saved)
-    due = {site.name for site in plan.sites if any(target.is_due for target in site.targets)}
-    chosen = choose_sites(app, flags, connect=False, hosts=plan.hosts)
-    return [selected for name, selected in chosen.items() if name in due]
+        plan = read_saved(values["file"])
+        hosts = plan.hosts
+        due = {site.name for site in plan.sites if any(target.is_due for target in site.targets)}
+    chosen = choose_sites(app, flags, connect=False, hosts=hosts)
+    runs = take_run_options(values)
+    if runs.earlier or runs.shard:
+        from provision.cli.fleet.run_files import describe_run, narrow_sites
+
+        head = describe_run(flags, cast(Verb, verb), values)
+        chosen = narrow_sites(app, flags, runs, head, chosen, is_limited=bool(hosts)).sites
+    return [selected for name, selected in chosen.items() if due is None or name in due]
 
 
 def _list_contacted(selected: Selected, verb: str) -> Iterator[str]:

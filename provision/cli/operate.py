@@ -11,6 +11,13 @@ from banstitch_shared.jails import describe_jail
 from pydantic import TypeAdapter, ValidationError
 
 from provision.cli import ban_address
+from provision.cli.fleet.run_files import (
+    choose_part,
+    continue_waves,
+    describe_run,
+    keep_run_file,
+)
+from provision.cli.fleet.run_options import RunOptions
 from provision.cli.options import App, Flags
 from provision.cli.report import history, status
 from provision.cli.runs import (
@@ -134,26 +141,29 @@ def shield(app: App, flags: Flags, up: bool, duration: str, why: str) -> Exit:
     return print_results(app, flags, open_report(app, flags), "shield", results, flags.detail)
 
 
-def rotate(app: App, flags: Flags, yes: bool, waves: Waves) -> Exit:
+def rotate(app: App, flags: Flags, yes: bool, waves: Waves, runs: RunOptions) -> Exit:
     """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
     require_terminal("rotate", yes)
-    sites = choose_sites(app, flags, connect=True)
+    report = open_report(app, flags)
+    part = choose_part(app, flags, report, describe_run(flags, "rotate", {}), runs)
+    sites = part.sites
     chosen = {name: selected for name, selected in sites.items() if selected.fortigates}
     names = [fortigate.name for selected in chosen.values() for fortigate in selected.fortigates]
     if not yes and not click.confirm(f"new secrets for {', '.join(names)}?", err=True):
         click.echo("nothing was changed", err=True)
         return Exit.OK
-    report = open_report(app, flags)
     run = create_job(app, flags, "rotate", sites).begin(open_process(app, report))
-    rollout = WaveRun(chosen, waves, report.print_line)
+    shares = continue_waves(part, waves)
+    rollout = WaveRun(chosen, shares, report.print_line, before=part.before)
 
     def rotate_site(selected: Selected) -> SiteResult:
         return requests.rotate(run, selected)
 
-    results = run_in_waves(
-        app, flags, report, "rotate", rollout, chosen, rotate_site, report_broken
-    )
-    return print_rollout(app, flags, report, "rotate", rollout, results)
+    with keep_run_file(app, flags, report, part, runs, shares) as rollout.file:
+        results = run_in_waves(
+            app, flags, report, "rotate", rollout, chosen, rotate_site, report_broken
+        )
+        return print_rollout(app, flags, report, "rotate", rollout, results)
 
 
 def show_status(app: App, flags: Flags) -> Exit:

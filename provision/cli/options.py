@@ -14,7 +14,7 @@ import click
 from provision.cli import ask_token
 from provision.cli.report.outputs import Form, Reports, Wanted
 from provision.engine.fleet.executors.workers import THIS_PROCESS, Workers
-from provision.engine.fleet.waves import Waves, parse_share, parse_waves
+from provision.engine.fleet.waves import ALL, Waves, parse_share, parse_waves
 from provision.errors import InputError, Problem
 from provision.fortios.config.versions import (
     NEWEST,
@@ -121,7 +121,7 @@ def _add_options(
         if flags.list_hosts or flags.list_sites:
             from provision.cli.listing import list_chosen
 
-            return list_chosen(context.obj, flags, context.info_name or "", values.get("file"))
+            return list_chosen(context.obj, flags, context.info_name or "", values)
         context.obj.reports.open(context.info_name, flags.report)
         with Hops() as hops, ask_token.open_codes(flags.ask_token) as codes:
             return command(replace(context.obj, codes=codes, hops=hops), flags, **values)
@@ -214,7 +214,7 @@ why_option = click.option(
 )
 
 
-class _ParsedType(click.ParamType[Any]):
+class ParsedType(click.ParamType[Any]):
     """An option that ``parse`` reads; its ValueError is an error of the command line."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
@@ -229,11 +229,11 @@ class _ParsedType(click.ParamType[Any]):
 
 _WAVES = (
     click.option(
-        "--waves", type=_ParsedType("waves", parse_waves), default="100%", metavar="SHARES",
+        "--waves", type=ParsedType("waves", parse_waves), metavar="SHARES",
         help="Change the sites in waves, such as 1,10%,100%; a wave that fails stops the next.",
     ),
     click.option(
-        "--max-fail", type=_ParsedType("share", parse_share), metavar="N|P%",
+        "--max-fail", type=ParsedType("share", parse_share), metavar="N|P%",
         help="Begin no other site when more than N sites, or P% of all, have failed in the whole run.",
     ),
 )  # fmt: skip
@@ -244,7 +244,8 @@ def add_wave_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def call(*arguments: Any, waves: Any, max_fail: Any, **values: Any) -> Any:
-        return command(*arguments, waves=Waves(waves, max_fail), **values)
+        chosen = Waves(waves or (ALL,), max_fail, is_default=waves is None)
+        return command(*arguments, waves=chosen, **values)
 
     for option in reversed(_WAVES):
         call = option(call)

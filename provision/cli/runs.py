@@ -18,6 +18,7 @@ from provision.cli.report.json_document import write_json
 from provision.engine import parallel, progress
 from provision.engine.fleet.executors.workers import WorkerDied
 from provision.engine.fleet.rollout import WaveRun, allow_always, check_window
+from provision.engine.fleet.run_files import RunEnd, format_now
 from provision.errors import BanstitchError, InputError, Problem
 from provision.inventory.loader import find_folder
 from provision.inventory.vault.passwords import VaultOptions
@@ -30,6 +31,7 @@ from provision.ssh import known_hosts
 
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail, Report
+    from provision.engine.fleet.continuing import Part
     from provision.engine.fleet.waves import Waves
     from provision.engine.run import Job, Process
     from provision.ssh.login import Login
@@ -146,6 +148,7 @@ def run_sites(
         Interrupted: on Ctrl-C or a signal, after the results of the finished sites were printed.
     """
     with _print_interrupted(app, flags, report, verb), report:
+        report.expect_sites(len(work))
         return _run_all(app, flags, report, work, do, failed)
 
 
@@ -173,6 +176,7 @@ def run_in_waves(
         return _run_all(app, flags, report, names, do_site, None)
 
     with _print_interrupted(app, flags, report, verb), report:
+        report.expect_sites(len(work))
         return run.run(work, attempt, run_all)
 
 
@@ -194,7 +198,17 @@ def _run_all(
         if app.codes:
             ask_token.answer(app.codes, report, app.secrets)
 
-    return parallel.run_all(work, do, flags.forks, stop, failed, answer_questions)
+    def attempt(item: Work) -> Done:
+        try:
+            done = do(item)
+        except Exception as error:
+            if failed is None:
+                raise
+            done = failed(item, error)
+        report.report_site(done)
+        return done
+
+    return parallel.run_all(work, attempt, flags.forks, stop, None, answer_questions)
 
 
 @contextmanager
@@ -211,10 +225,10 @@ def _print_interrupted(app: App, flags: Flags, report: Report, verb: str) -> Ite
         raise
 
 
-def open_waves(report: Report, sites: Mapping[str, Selected], waves: Waves) -> WaveRun:
-    """Return the run at the ``sites`` that respects their windows of time."""
+def open_waves(report: Report, part: Part, waves: Waves) -> WaveRun:
+    """Return the run at the sites of ``part`` that respects their windows of time."""
     gate = allow_always if waves.now else check_window
-    return WaveRun(sites, waves, report.print_line, gate)
+    return WaveRun(part.sites, waves, report.print_line, gate, part.before)
 
 
 def print_rollout(
@@ -225,9 +239,14 @@ def print_rollout(
     if run.describe_closed():
         report.print_line(run.describe_closed(), "cyan")
     stopped = run.describe_stop()
+    run.file.end(results, RunEnd(format_now(), int(code), stopped))
     if stopped:
         app.reports.note_error(stopped)
-        report.print_line(f"{stopped}\ncorrect the cause and run again", "red")
+        again = f" with --resume {run.file.path}" if run.file.path else ""
+        report.print_line(f"{stopped}\ncorrect the cause and run again{again}", "red")
+    elif code != Exit.OK and run.file.path:
+        what = "--retry-failed takes only the sites that failed"
+        report.print_line(f"run file: {run.file.path}; {what}", "cyan")
     return code
 
 

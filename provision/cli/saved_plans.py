@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.cli.deploy import create_checked_job, plan_sites
+from provision.cli.fleet.run_files import (
+    choose_part,
+    continue_waves,
+    describe_run,
+    keep_run_file,
+)
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.cli.report.outputs import open_output, write_output
@@ -19,23 +25,29 @@ from provision.cli.runs import (
     report_broken,
     run_in_waves,
 )
+from provision.engine.fleet.run_files import RunEnd, format_now
 from provision.engine.fleet.saved_plans import SavedPlan, format_saved, read_saved
 from provision.engine.fleet.waves import Waves
 from provision.errors import InputError, Problem, spell_count
 from provision.plan import SitePlan
-from provision.results import Exit, SiteResult, summarize
+from provision.results import Exit, SiteResult, exit_code, summarize
 
 if TYPE_CHECKING:
+    from provision.cli.fleet.run_options import RunOptions
     from provision.cli.report.console import Report
     from provision.sites.selection import ChosenSites
 
 
-def save_plan(app: App, flags: Flags, path: Path, **options: Any) -> Exit:
+def save_plan(app: App, flags: Flags, path: Path, runs: RunOptions, **options: Any) -> Exit:
     """Print the plan of every target, and save it in the file at ``path`` for `apply`."""
     report = open_report(app, flags)
     with open_output(path) as file:
-        job = create_checked_job(app, flags, "apply", **options)
-        planned = plan_sites(app, flags, report, job)
+        part = choose_part(app, flags, report, describe_run(flags, "plan", options), runs)
+        job = create_checked_job(app, flags, "apply", part.sites, **options)
+        with keep_run_file(app, flags, report, part, runs) as record:
+            planned = plan_sites(app, flags, report, job, file=record)
+            results = list(map(summarize, planned))
+            record.end(results, RunEnd(format_now(), int(exit_code(results))))
         saved = SavedPlan(
             tuple(planned),
             tuple(map(app.secrets.mask, flags.inventory)),
@@ -44,7 +56,6 @@ def save_plan(app: App, flags: Flags, path: Path, **options: Any) -> Exit:
             job.forget,
         )
         write_output(file, format_saved(saved))
-    results = list(map(summarize, planned))
     code = print_results(app, flags, report, "plan", results, flags.plan_detail)
     report.print_line(f"saved in {path}, sha256 {saved.digest}")
     return code
@@ -76,13 +87,16 @@ def _print_origin(report: Report, path: Path, saved: SavedPlan) -> None:
     report.print_line(f"saved in {path} for {sites}, sha256 {saved.digest}")
 
 
-def apply_plan(app: App, flags: Flags, path: Path, expected: str, waves: Waves) -> Exit:
+def apply_plan(
+    app: App, flags: Flags, path: Path, expected: str, waves: Waves, runs: RunOptions
+) -> Exit:
     """Carry out a saved plan at each of its sites where a new plan equals it."""
     saved = read_saved(path, expected)
     report = open_report(app, flags)
-    job = create_checked_job(
-        app, flags, "apply", saved.hosts, adopt=saved.adopt, forget=saved.forget
-    )
+    options: dict[str, Any] = {"adopt": saved.adopt, "forget": saved.forget}
+    head = describe_run(flags, "apply", options)
+    part = choose_part(app, flags, report, head, runs, saved.hosts)
+    job = create_checked_job(app, flags, "apply", part.sites, **options)
     plans = _narrow_plans(path, saved, job.sites)
 
     from provision.engine.fleet.approval import apply_saved_site
@@ -96,10 +110,11 @@ def apply_plan(app: App, flags: Flags, path: Path, expected: str, waves: Waves) 
         return report_broken(job.sites[plan.name], error)
 
     _print_origin(report, path, saved)
-    run = open_waves(report, job.sites, waves)
+    run = open_waves(report, part, continue_waves(part, waves))
     work = {plan.name: plan for plan in plans}
-    changed = run_in_waves(app, flags, report, "apply", run, work, apply, report_failed)
-    return print_rollout(app, flags, report, "apply", run, changed)
+    with keep_run_file(app, flags, report, part, runs, run.waves) as run.file:
+        changed = run_in_waves(app, flags, report, "apply", run, work, apply, report_failed)
+        return print_rollout(app, flags, report, "apply", run, changed)
 
 
 def _narrow_plans(path: Path, saved: SavedPlan, chosen: ChosenSites) -> list[SitePlan]:

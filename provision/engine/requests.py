@@ -86,6 +86,10 @@ def _ask_agent(run: Run, selected: Selected, request: Request[Any]) -> TargetRes
 
 def rotate(run: Run, selected: Selected) -> SiteResult:
     """Create new secrets on the ban host, then set them on each FortiGate; until then the old ones count."""
+    return mask_result(_rotate(run, selected), run.secrets)
+
+
+def _rotate(run: Run, selected: Selected) -> SiteResult:
     names = [
         name for fortigate in selected.fortigates for name in collect.list_secret_names(fortigate)
     ]
@@ -102,7 +106,7 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     if any(target.error for target in begun.targets):
         return begun
     planned = mask_plan(SiteRun(run, alone).plan(), run.secrets)
-    applied = mask_result(SiteRun(run, alone).apply(planned), run.secrets)
+    applied = SiteRun(run, alone).apply(planned)
     return SiteResult(begun.name, (*begun.targets, *applied.targets))
 
 

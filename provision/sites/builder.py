@@ -110,6 +110,12 @@ class Selected:
     linux: bool
     fortigates: tuple[FortiGate, ...]
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of its targets."""
+        names = tuple(fortigate.name for fortigate in self.fortigates)
+        return (self.site.name, *names) if self.linux else names
+
 
 def build_sites(
     inventory: Inventory,

@@ -23,7 +23,7 @@ from provision.sites.builder import Play, Selected, Site, build_sites, limit_sit
 class Choice:
     """The options that choose sites, and what reads their secrets.
 
-    ``hosts``: the hosts of a saved plan, outside which nothing is chosen; empty without one.
+    ``hosts``: the hosts of a saved plan or a run file, outside which nothing is chosen; empty without one.
     ``runs_commands``: those of ``lookup('pipe', ...)``, as verbs that connect do.
     """
 
@@ -64,6 +64,25 @@ class ChosenSites(Mapping[str, Selected]):
 
     def __len__(self) -> int:
         return len(self._selected)
+
+    def narrow(self, hosts: Iterable[str]) -> ChosenSites:
+        """Return the part of these sites that has one of the ``hosts``."""
+        kept = frozenset(hosts)
+        selected = (
+            Selected(
+                part.site,
+                part.linux and part.site.name in kept,
+                tuple(each for each in part.fortigates if each.name in kept),
+            )
+            for part in self.values()
+        )
+        return ChosenSites(
+            replace(self._choice, hosts=tuple(sorted(kept))),
+            self._plays,
+            [part for part in selected if part.linux or part.fortigates],
+            self.warnings,
+            self.hidden,
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         return read_again, (self._choice, self._plays)

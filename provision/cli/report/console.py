@@ -12,14 +12,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Self, TextIO
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
+from rich.console import Console, Group
 from rich.text import Text
 
+from provision.cli.fleet.live import draw_progress
+from provision.cli.fleet.tally import Row, Tally
 from provision.cli.report.grouping import group_changes, list_one_by_one
 from provision.errors import spell_count
 from provision.linux.pem import in_one_line
 from provision.masking import Secrets, escape
-from provision.plan import Change, Kind
+from provision.plan import Change, Kind, SitePlan, State
 from provision.results import SiteResult, TargetResult
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ COLOURS = {
     "unreachable": "red",
     "skipped": "cyan",
 }
+_FAILED = ("failed", "unreachable")
 DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -50,21 +53,35 @@ class Report:
         self._verbose = verbose
         self._wanted = live and self._console.is_terminal
         self._live: Live | None = None
-        self._rows: dict[tuple[str, str], tuple[str, str]] = {}
+        self._tally = Tally()
         self._lock = threading.RLock()
         self._held: list[tuple[str, str]] | None = None
 
     def __enter__(self) -> Self:
+        self._tally.start(0)
         if self._wanted:
-            self._rows.clear()
             self._show_live()
         return self
+
+    def expect_sites(self, total: int) -> None:
+        """Count the progress of a run at so many sites."""
+        self._tally.start(total)
 
     def _show_live(self) -> None:
         from rich.live import Live
 
-        self._live = Live(console=self._console, transient=True, refresh_per_second=8)
+        self._live = Live(
+            console=self._console,
+            transient=True,
+            refresh_per_second=4,
+            get_renderable=self._draw,
+        )
         self._live.start()
+
+    def _draw(self) -> Group:
+        """Return the live display. Another thread calls this, with a lock that printing needs as well."""
+        size = self._console.size
+        return draw_progress(self._tally.look(), COLOURS, size.width, size.height)
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
@@ -90,25 +107,26 @@ class Report:
 
     def report_activity(self, site: str, host: str, activity: str) -> None:
         """Show what happens at ``host``: in the live table, or as a line with -v."""
-        self._update_row(site, host, activity, "cyan")
+        self._update_row(site, host, activity)
         if self._live is None and self._verbose:
             self.print_line(f"{host}: {activity}")
 
     def report_result(self, site: str, result: TargetResult) -> None:
         """Show the state of a target in the live table."""
-        self._update_row(site, result.host, result.state, COLOURS[result.state])
+        self._update_row(site, result.host, result.state, result.state)
 
-    def _update_row(self, site: str, host: str, text: str, colour: str) -> None:
-        with self._lock:
-            self._rows[(site, host)] = (text, colour)
-            if self._live is None:
-                return
-            from rich.table import Table
+    def report_site(self, site: SiteResult | SitePlan) -> None:
+        """Count a site that has ended."""
+        error = next((each.error for each in site.targets if each.state in _FAILED), "")
+        shown = self._clean(error.partition("\n")[0]) if self._wanted else ""
+        self._tally.end_site(site.name, [target.state for target in site.targets], shown)
 
-            table = Table("site", "target", "", box=None)
-            for (name, target), (shown, style) in sorted(self._rows.items()):
-                table.add_row(name, target, Text(self._secrets.mask(shown), style=style))
-            self._live.update(table)
+    def _update_row(self, site: str, host: str, text: str, state: State | None = None) -> None:
+        if self._wanted:
+            self._tally.note(Row(site, host, self._clean(text), state))
+
+    def _clean(self, text: str) -> str:
+        return escape(self._secrets.mask(text), but="")
 
     def print_line(self, text: str = "", style: str = "") -> None:
         """Print one line or several, masked and with control characters escaped."""

@@ -12,6 +12,7 @@ VERBS = (
     deployment.plan,
     deployment.apply,
     deployment.show,
+    deployment.merge,
     deployment.verify,
     deployment.teardown,
     operation.bans,

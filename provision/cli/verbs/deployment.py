@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provision.cli.fleet.run_options import add_run_options
 from provision.cli.options import (
     App,
     Flags,
@@ -24,6 +25,7 @@ from provision.cli.verbs.executor_options import add_executor_options
 from provision.results import Exit
 
 if TYPE_CHECKING:
+    from provision.cli.fleet.run_options import RunOptions
     from provision.engine.fleet.waves import Waves
     from provision.fortios.config.versions import Version
 
@@ -60,17 +62,25 @@ def render(
 @add_executor_options
 @adopt_option
 @forget_option
+@add_run_options
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the plan in FILE, for apply FILE.")  # fmt: skip
-def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path | None) -> Exit:
+def plan(
+    app: App,
+    flags: Flags,
+    adopt: bool,
+    forget: tuple[str, ...],
+    out: Path | None,
+    runs: RunOptions,
+) -> Exit:
     """Show what apply would change. Changes nothing."""
     from provision.cli import deploy
 
     if out:
         from provision.cli import saved_plans
 
-        return saved_plans.save_plan(app, flags, out, adopt=adopt, forget=forget)
-    return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
+        return saved_plans.save_plan(app, flags, out, runs, adopt=adopt, forget=forget)
+    return deploy.look(app, flags, "plan", runs, adopt=adopt, forget=forget)
 
 
 @click.command()
@@ -81,6 +91,7 @@ def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path
 @yes_option
 @add_wave_options
 @now_option
+@add_run_options
 @click.option("-C", "--check", is_flag=True, help="Run plan instead.")
 @click.option("--expect", default="", metavar="SHA256",
               help="Refuse FILE unless this is its hash, as show FILE prints it.")  # fmt: skip
@@ -94,6 +105,7 @@ def apply(
     yes: bool,
     check: bool,
     expect: str,
+    runs: RunOptions,
     waves: Waves,
     now: bool,
 ) -> Exit:
@@ -106,12 +118,12 @@ def apply(
 
         if adopt or forget or check:
             raise click.UsageError("--adopt, --forget and --check must not be used with FILE")
-        return saved_plans.apply_plan(app, flags, file, expect, waves)
+        return saved_plans.apply_plan(app, flags, file, expect, waves, runs)
     if expect:
         raise click.UsageError("--expect needs FILE")
     if check:
-        return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
-    return deploy.change(app, flags, "apply", yes, waves, adopt=adopt, forget=forget)
+        return deploy.look(app, flags, "plan", runs, adopt=adopt, forget=forget)
+    return deploy.change(app, flags, "apply", yes, waves, runs, adopt=adopt, forget=forget)
 
 
 @click.command()
@@ -125,8 +137,19 @@ def show(app: App, flags: Flags, file: Path) -> Exit:
 
 
 @click.command()
+@add_printing_options
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+def merge(app: App, flags: Flags, files: tuple[Path, ...]) -> Exit:
+    """Print the run files of all shards of a run as one run. Contacts no host."""
+    from provision.cli.fleet import merging
+
+    return merging.merge(app, flags, files)
+
+
+@click.command()
 @add_common_options
 @add_executor_options
+@add_run_options
 @click.option(
     "--wait",
     type=click.IntRange(0, 300),
@@ -134,11 +157,11 @@ def show(app: App, flags: Flags, file: Path) -> Exit:
     metavar="SECONDS",
     help="Wait at most SECONDS until each FortiGate has fetched the feed after the event.",
 )
-def verify(app: App, flags: Flags, wait: int) -> Exit:
+def verify(app: App, flags: Flags, wait: int, runs: RunOptions) -> Exit:
     """Check that nothing differs, and test the loop with an event."""
     from provision.cli import deploy
 
-    return deploy.look(app, flags, "verify", wait=wait)
+    return deploy.look(app, flags, "verify", runs, wait=wait)
 
 
 @click.command()
@@ -148,6 +171,7 @@ def verify(app: App, flags: Flags, wait: int) -> Exit:
 @yes_option
 @add_wave_options
 @now_option
+@add_run_options
 @click.option("--keep-packages", is_flag=True, help="Keep the packages that were installed.")
 @click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
 def teardown(
@@ -157,6 +181,7 @@ def teardown(
     yes: bool,
     keep_packages: bool,
     purge_data: bool,
+    runs: RunOptions,
     waves: Waves,
     now: bool,
 ) -> Exit:
@@ -165,4 +190,4 @@ def teardown(
 
     waves = replace(waves, now=now)
     options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
-    return deploy.change(app, flags, "teardown", yes, waves, **options)
+    return deploy.change(app, flags, "teardown", yes, waves, runs, **options)

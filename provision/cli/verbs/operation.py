@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from provision.cli.fleet.run_options import add_run_options
 from provision.cli.options import (
     App,
     Flags,
@@ -19,6 +20,7 @@ from provision.cli.options import (
 from provision.results import Exit
 
 if TYPE_CHECKING:
+    from provision.cli.fleet.run_options import RunOptions
     from provision.engine.fleet.waves import Waves
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -123,11 +125,12 @@ def shield(app: App, flags: Flags, state: str, duration: str, why: str) -> Exit:
 @add_common_options
 @yes_option
 @add_wave_options
-def rotate(app: App, flags: Flags, yes: bool, waves: Waves) -> Exit:
+@add_run_options
+def rotate(app: App, flags: Flags, yes: bool, runs: RunOptions, waves: Waves) -> Exit:
     """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
     from provision.cli import operate
 
-    return operate.rotate(app, flags, yes, waves)
+    return operate.rotate(app, flags, yes, waves, runs)
 
 
 @click.command()

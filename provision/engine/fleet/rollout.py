@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from provision.engine.fleet.run_files import RunFile
 from provision.engine.fleet.waves import Rollout, Waves, split_sites
 from provision.engine.parallel import Interrupted
 from provision.errors import spell_count
@@ -48,18 +49,21 @@ class WaveRun:
     """A run in waves at the ``sites``; ``announce`` prints a line.
 
     ``gate`` is asked twice: before anything, since a closed site is not contacted and belongs to no wave, and
-    when the site is to begin.
+    when the site is to begin. ``before``: sites that an earlier run has done; they count in the waves only.
+    ``file``: notes which site begins and ends.
     """
 
     sites: Mapping[str, Selected]
     waves: Waves
     announce: Callable[[str], object]
     gate: Gate = allow_always
+    before: Mapping[str, Selected] = field(default_factory=dict)
+    file: RunFile = field(default_factory=RunFile)
 
     def __post_init__(self) -> None:
         reasons = {name: self.gate(selected) for name, selected in self.sites.items()}
         self._closed = {name: why for name, why in reasons.items() if why}
-        self._rollout = Rollout(len(self.open), self.waves.budget)
+        self._rollout = Rollout(len(self.open) + len(self.before), self.waves.budget)
         self._lock = threading.Lock()
         self._left: list[str] = []
 
@@ -73,16 +77,24 @@ class WaveRun:
         return [skip_site(self.sites[name], why) for name, why in self._closed.items()]
 
     def list_waves(self) -> list[tuple[str, ...]]:
-        """Return the names of the sites in each wave."""
-        names = sorted(self.open, key=lambda name: self.sites[name].site.place)
-        fixed = {name: self.sites[name].site.rollout.site_wave for name in names}
+        """Return the names of the sites in each wave, without those that an earlier run has done."""
+        waves = self._split_all()
+        return [tuple(name for name in wave if name not in self.before) for wave in waves]
+
+    def _split_all(self) -> list[tuple[str, ...]]:
+        sites = {**{name: self.sites[name] for name in self.open}, **self.before}
+        names = sorted(sites, key=lambda name: sites[name].site.place)
+        fixed = {name: sites[name].site.rollout.site_wave for name in names}
         return split_sites(names, self.waves.shares, fixed)
 
     def describe_waves(self) -> Iterator[str]:
         """Yield a line for each wave, if there are several."""
-        for number, wave in enumerate(self.list_waves(), 1):
+        both = zip(self.list_waves(), self._split_all(), strict=True)
+        for number, (wave, whole) in enumerate(both, 1):
             if len(self.waves.shares) > 1:
-                yield f"{self._name_wave(number)}: {_list_names(wave)}"
+                done = len(whole) - len(wave)
+                before = f"; {done} done before" if done else ""
+                yield f"{self._name_wave(number)}: {_list_names(wave)}{before}"
 
     def _name_wave(self, number: int) -> str:
         several = len(self.waves.shares) > 1
@@ -113,7 +125,9 @@ class WaveRun:
             if closed:
                 self._closed[name] = closed
                 return skip_site(self.sites[name], closed)
+            self.file.begin_site(name)
             result = do(work[name])
+            self.file.end_site(result)
             with self._lock:
                 self._rollout.note_site(find_failure(result))
             return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from provision.errors import spell_count
 
@@ -18,6 +18,9 @@ class Share:
 
     number: int
     whole: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.number / 1000:g}%" if self.whole else str(self.number)
 
     def count_up(self, total: int) -> int:
         """Return the number of sites out of ``total``; a part of a site is one."""
@@ -37,12 +40,26 @@ ALL = Share(_WHOLE, _WHOLE)
 class Waves:
     """The options of a rollout: the shares of its waves, and the budget of failures.
 
-    ``now``: windows of time do not count.
+    ``now``: windows of time do not count. ``is_default``: no shares were given.
     """
 
     shares: tuple[Share, ...] = (ALL,)
     max_fail: Share | None = None
     now: bool = False
+    is_default: bool = False
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.shares))
+
+    def continue_from(self, waves: str, max_fail: str) -> Waves:
+        """Return the options with which to continue a run that had these ``waves`` and ``max_fail``.
+
+        Raises:
+            ValueError: one of them cannot be read.
+        """
+        shares = parse_waves(waves) if self.is_default and waves else self.shares
+        budget = parse_share(max_fail) if self.max_fail is None and max_fail else self.max_fail
+        return replace(self, shares=shares, max_fail=budget)
 
     @property
     def budget(self) -> Share | None:

@@ -4,56 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from provision.engine import parallel, site
-from provision.plan import Change, SitePlan, State, TargetPlan
-from provision.results import SiteResult, TargetResult
-from tests.unit.cli.command_line import Cli, Said, Terminal
+from provision.results import SiteResult
+from tests.unit.cli.command_line import Cli, Terminal
+from tests.unit.cli.fleet import NAMES, Fleet
 from tests.unit.cli.junit_schema import list_outcomes, read_junit
-from tests.unit.inventory.inventories import write
-
-NAMES = ["z1", "a2", "a3", "a4", "a5"]
-CHANGE = Change("file:/etc/x", "update", "+new")
-
-
-@dataclass
-class Fleet:
-    """Five sites: ``begun`` has those that were changed, ``faults`` the errors of those that fail."""
-
-    cli: Cli
-    begun: list[str] = field(default_factory=list)
-    faults: dict[str, str] = field(default_factory=dict)
-
-    def write(self, **variables: str) -> None:
-        lines = [f"    {name}: {{{variables.get(name, '')}}}" for name in NAMES]
-        write(self.cli.folder, hosts__yml="\n".join(["ban_hosts:", "  hosts:", *lines, ""]))
-
-    def apply(self, name: str, *_: object) -> SiteResult:
-        self.begun.append(name)
-        error = self.faults.get(name, "")
-        state: State = "failed" if error else "changed"
-        return SiteResult(name, (TargetResult(name, "linux", state, error=error),))
-
-    def __call__(self, *words: str) -> Said:
-        return self.cli(*words, "-f", "1")
-
-
-@pytest.fixture
-def fleet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Fleet:
-    """Return five sites, in the order of the inventory."""
-    fleet = Fleet(cli)
-    fleet.write()
-
-    def plan(name: str, *_: object) -> SitePlan:
-        return SitePlan(name, "apply", (TargetPlan(name, "linux", "differs", (CHANGE,)),))
-
-    monkeypatch.setattr(site, "plan_site", plan)
-    monkeypatch.setattr(site, "apply_site", fleet.apply)
-    return fleet
 
 
 @pytest.mark.parametrize("verb", ["apply", "teardown"])
@@ -64,7 +23,7 @@ def test_waves_follow_the_inventory_and_a_failure_stops_the_next(fleet: Fleet, v
     assert fleet.begun == ["z1", "a2", "a3"]
     *_, stopped, remedy = said.out.splitlines()
     assert stopped == "stopped: 1 of 2 sites failed in wave 2 of 3; not begun: 2 sites: a4, a5"
-    assert remedy == "correct the cause and run again"
+    assert remedy == f"correct the cause and run again with --resume {fleet.runs[0]}"
     assert "wave 1 of 3: 1 site\n" in said.out
 
 

@@ -64,7 +64,9 @@ def code(part: str) -> set[str]:
 def commands(name: str) -> Iterator[list[str]]:
     """Return every call of site.py in a document, as words."""
     for line in re.findall(r"python site\.py ([^\n`#]+)", text(name)):
-        yield shlex.split(line)
+        # GitLab puts the numbers in
+        numbered = line.replace("$CI_NODE_INDEX", "2").replace("$CI_NODE_TOTAL", "4")
+        yield shlex.split(numbered)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -31,6 +31,16 @@ def test_a_job_of_gitlab_keeps_the_files_that_it_writes() -> None:
     assert jobs["apply"]["needs"] == ["plan"]
 
 
+def test_the_shards_of_gitlab_are_merged_from_the_files_that_they_keep() -> None:
+    section = PAGE.split("\n### Shards\n")[1].split("\n## ")[0]
+    jobs = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)[0])
+    (command,) = jobs["drift"]["script"]
+    (folder,) = jobs["drift"]["artifacts"]["paths"]
+    assert command.endswith(f"--run-dir {folder}")
+    assert f"merge {folder}/" in jobs["report"]["script"][0]
+    assert jobs["report"]["needs"] == ["drift"]
+
+
 def test_a_job_of_github_shows_the_report_that_it_writes() -> None:
     steps = yaml.safe_load(read_recipe("GitHub"))["jobs"]["drift"]["steps"]
     commands = [step["run"] for step in steps if "run" in step]

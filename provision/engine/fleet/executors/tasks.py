@@ -21,7 +21,7 @@ from provision.errors import BanstitchError
 from provision.masking import Secrets
 from provision.plan import SitePlan
 from provision.results import SiteResult, TargetResult
-from provision.ssh.hops import Hops
+from provision.ssh.routing.hops import Hops
 
 # Seconds after which a worker forgets the secrets of a run that did not end in order.
 IDLE_FOR = 3600.0
