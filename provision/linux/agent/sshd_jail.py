@@ -32,7 +32,9 @@ def lacks_its_log(os_version: str) -> bool:
     """
     if os.path.exists(LOG):
         return False
-    if not os.path.exists(CLIENT):
+    # dpkg puts the configuration in place at the end of an installation, which may have been interrupted
+    unpacked = os.path.join(fail2ban.CONFIGURATION, "jail.conf.dpkg-new")
+    if not os.path.exists(CLIENT) or os.path.exists(unpacked):
         return os_version in ("11", "12")
     if _reads_no_log():
         return False

@@ -46,6 +46,16 @@ def test_fail2ban_is_asked_before_it_was_corrected(tmp_path: Path, asked: list[o
     assert asked == [[str(tmp_path / FIX)]]
 
 
+@pytest.mark.parametrize(("release", "lacks"), [("12", True), ("13", False)])
+def test_the_release_tells_while_fail2ban_is_unpacked_and_not_configured(
+    tmp_path: Path, asked: list[object], release: str, lacks: bool
+) -> None:
+    """An installation was interrupted; dpkg has not put the configuration in place."""
+    write(tmp_path, {f"{name}.dpkg-new": text for name, text in STOCK.items()})
+    assert lacks_its_log(release) is lacks
+    assert asked == []
+
+
 def test_a_correction_stays_without_asking_fail2ban(tmp_path: Path, asked: list[object]) -> None:
     write(tmp_path, STOCK | OURS)
     assert lacks_its_log("12")
