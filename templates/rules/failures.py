@@ -10,6 +10,7 @@ from collections import OrderedDict
 from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
 from banstitch_shared.eventlog import Entry
 from banstitch_shared.jails import PLAIN, name_jail
+from banstitch_shared.quiet_hours import is_quiet
 
 from rules import shield
 from rules.networks import find_networks, find_party
@@ -126,7 +127,10 @@ def _ban_networks(
 def _ban_systems(
     state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
 ) -> list[Ban]:
-    """Return the bans of an autonomous system; failures until a FortiGate has fetched them ban nothing."""
+    """Return the bans of an autonomous system, which begin in quiet hours.
+
+    Failures until a FortiGate has fetched them ban nothing.
+    """
     key, systems = name_system(event.address, settings), settings.systems
     safe_until = state.safe_networks.get(key, float("-inf")) + max(
         SYSTEM_TRUST, settings.trust_time
@@ -134,9 +138,12 @@ def _ban_systems(
     banned_until = state.offenders.get(key, float("-inf")) + PAUSE
     if not key or not systems or event.at < max(safe_until, banned_until):
         return []
-    party = find_party(event.address)
+    party, rule = find_party(event.address), detection.rules[ASN]
+    if not is_quiet(state.quiet_hours, event.at):
+        _add_to_network(state, key, party, event.at, reason, event.at - rule.find_time)
+        return []
     sources = [*state.networks.get(key, ()), party]
-    if not _complete_network(state, key, party, event.at, reason, detection.rules[ASN]):
+    if not _complete_network(state, key, party, event.at, reason, rule):
         return []
     remember(state.offenders, key, event.at, MOST_SOURCES)
     networks = systems.list_networks(systems.find(event.address), sources)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from banstitch_shared.eventlog import Entry
 
 from rules import shield
+from rules.hours import note_login
 from rules.networks import find_networks
 from rules.outcomes import Alarm, Outcome, Pardon
 from rules.settings import DAY, Detection, Settings
@@ -81,6 +82,7 @@ def _trust(state: State, event: Entry, settings: Settings) -> None:
     state.points.pop(event.address, None)
     state.offenders.pop(event.address, None)
     shield.note_home(state, event.address, event.at)
+    note_login(state, event.at)
     system = name_system(event.address, settings)
     for key in (*find_networks(event.address), *([system] if system else [])):
         remember(state.safe_networks, key, event.at, MOST_NETWORKS)
