@@ -29,8 +29,13 @@ UNSEEN = 0.5
 FADING = 0.75
 
 
-def note_login(state: State, at: float) -> None:
-    """Count a login for its hour of the week."""
+def note_login(state: State, at: float, last: float) -> None:
+    """Count a login for its hour of the week; ``last``: when the same user last logged in from there.
+
+    A device that connects anew every minute counts once in an hour.
+    """
+    if at // HOUR == last // HOUR:
+        return
     slot = str(find_slot(at))
     state.hours[slot] = state.hours.get(slot, 0.0) + 1
 

@@ -46,6 +46,7 @@ def take_success(
             return [Alarm(event.at, source, event.user, guesses)]
         if _count_sources(logins, event.at) >= settings.trust_sources:
             return []
+    note_login(state, event.at, logins.get(source, 0.0))
     if user:
         _remember_login(state, user, logins, event)
     is_new = not is_trusted(state, source, event.at, settings)
@@ -82,7 +83,6 @@ def _trust(state: State, event: Entry, settings: Settings) -> None:
     state.points.pop(event.address, None)
     state.offenders.pop(event.address, None)
     shield.note_home(state, event.address, event.at)
-    note_login(state, event.at)
     system = name_system(event.address, settings)
     for key in (*find_networks(event.address), *([system] if system else [])):
         remember(state.safe_networks, key, event.at, MOST_NETWORKS)

@@ -95,6 +95,13 @@ def test_people_who_log_in_around_the_clock_leave_a_twentieth_of_the_week_at_mos
     assert 0 <= site.state.quiet_hours.count("q") <= 168 / 20
 
 
+def test_a_device_that_connects_anew_all_night_does_not_end_the_quiet(site: Site) -> None:
+    for minute in range(9 * 60):
+        site.now = MIDNIGHT + 14 * DAY + 20 * HOUR + 60 * minute
+        site.log_in(OFFICE, "user1")
+    assert attack(site, 21, 22.5)
+
+
 def test_hours_follow_people_who_change_their_habits(site: Site) -> None:
     for day in range(15, 50):
         site.now = MIDNIGHT + day * DAY + 2 * HOUR
