@@ -6,9 +6,10 @@ For each defence: the guesses kept out, in percent, and the people of 500 who we
 with the right password, within two weeks. "new site" are the shipped defaults on a site that begins on
 the first day of the attack; otherwise they have seen a week of logins before. "systems" are the
 defaults with a database of autonomous systems, which the bench makes itself. People who are somewhere new
-(3 % of logins) and attackers are anywhere in it alike, which is the worst case. "shield" are the defaults with the shield at ``auto``. The column behind it has
-its price: the logins denied meanwhile, in percent of all, and how many of them came from networks of which
-nobody had logged in lately. The last column holds the cost of one step of the rules.
+(3 % of logins) and attackers are anywhere in it alike, which is the worst case. "shield" are the defaults
+with the shield at ``auto``. The column behind it has its price: the logins denied meanwhile, in percent of
+all, and how many of them came from networks of which nobody had logged in lately. The last column holds the
+cost of one step of the rules.
 """
 
 from __future__ import annotations

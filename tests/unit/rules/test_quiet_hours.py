@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,5 +149,5 @@ def test_a_damaged_file_knows_no_hours(tmp_path: Path, text: str) -> None:
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("-" * 168)
-    os.symlink(tmp_path / "other", tmp_path / "quiet_hours")
+    (tmp_path / "quiet_hours").symlink_to(tmp_path / "other")
     assert read_quiet_hours(str(tmp_path)) == ""
