@@ -127,23 +127,21 @@ def _ban_networks(
 def _ban_systems(
     state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
 ) -> list[Ban]:
-    """Return the bans of an autonomous system, which begin in quiet hours.
+    """Return the bans of an autonomous system.
 
-    Failures until a FortiGate has fetched them ban nothing.
+    Failures until a FortiGate has fetched them ban nothing, nor do those of a day in which it does not.
     """
     key, systems = name_system(event.address, settings), settings.systems
     safe_until = state.safe_networks.get(key, float("-inf")) + max(
         SYSTEM_TRUST, settings.trust_time
     )
-    banned_until = state.offenders.get(key, float("-inf")) + PAUSE
+    pause = PAUSE if is_quiet(state.quiet_hours, event.at) else DAY
+    banned_until = state.offenders.get(key, float("-inf")) + pause
     if not key or not systems or event.at < max(safe_until, banned_until):
         return []
-    party, rule = find_party(event.address), detection.rules[ASN]
-    if not is_quiet(state.quiet_hours, event.at):
-        _add_to_network(state, key, party, event.at, reason, event.at - rule.find_time)
-        return []
+    party = find_party(event.address)
     sources = [*state.networks.get(key, ()), party]
-    if not _complete_network(state, key, party, event.at, reason, rule):
+    if not _complete_network(state, key, party, event.at, reason, detection.rules[ASN]):
         return []
     remember(state.offenders, key, event.at, MOST_SOURCES)
     networks = systems.list_networks(systems.find(event.address), sources)

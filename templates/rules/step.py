@@ -23,8 +23,8 @@ from it lately. In an IPv6 /48 each /56 is one source, because a household has a
 somebody logged in lately is trusted: only ``trusted`` counts it.
 
 With a database of autonomous systems, a system in which three sources weigh 2 together is banned as well,
-unless somebody logged in from it within thirty days. All of an IPv6 /48 is one source there. Such bans begin
-and count in quiet hours only; see hours.py.
+unless somebody logged in from it within thirty days. All of an IPv6 /48 is one source there. The feed
+holds such bans in quiet hours only; see hours.py.
 
 The step uses no clock and no randomness: the same events give the same lines, so a service that was
 killed continues where its checkpoint ends.
