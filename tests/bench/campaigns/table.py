@@ -83,7 +83,7 @@ CAMPAIGNS = (
         "24,000 addresses, names of employees",
         _swarm(attacks.choose_employee, 14, 13 * DAY),
         8,
-        with_systems=30,
+        with_systems=29,
         with_shield=90,
     ),
     Campaign("24,000 addresses, mixed names", _swarm(attacks.choose_mixed, 7, 12 * HOUR), 20),
