@@ -15,7 +15,7 @@ from receiver.verdicts import judge, read_detection
 from rules import shield
 from rules.database import open_database
 from rules.networks import list_around
-from rules.settings import Settings, read_settings
+from rules.settings import ASN, Settings, read_settings
 from rules.state import State
 from rules.step import Ban as Line
 from rules.step import Pardon, step
@@ -24,6 +24,7 @@ from rules.systems import Systems
 from provision.errors import InputError, Problem
 from provision.replay.counting import FOREVER, Ban, Fail2ban, Jail
 from provision.replay.logs import LogLine, NotALogLine, read_log_line
+from provision.replay.quiet_hours import QuietHours
 
 # Seconds after the end of a ban in which a login still makes the ban doubtful.
 DOUBT = 86400.0
@@ -79,6 +80,7 @@ class Replay:
     bans: list[Ban] = field(default_factory=list)
     kept_out: int = 0
     let_through: int = 0
+    quiet: QuietHours = field(default_factory=QuietHours)
     doubts: list[Doubt] = field(default_factory=list)
     shield: list[ShieldTime] = field(default_factory=list)
     events: int = 0
@@ -187,7 +189,7 @@ def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -
     would not have written it.
     """
     state, jails = State(), Fail2ban({jail.name: jail for jail in rules.jails})
-    denied = _Denied(rules)
+    denied = _Denied(rules, replay.quiet)
     for entry in entries:
         replay.events += 1
         is_denied = denied.find(entry.address, entry.at) is not None
@@ -200,7 +202,9 @@ def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -
             replay.let_through += not is_denied
         if is_denied:
             continue
-        for outcome in step(state, entry, rules.rules):
+        outcomes = step(state, entry, rules.rules)
+        replay.quiet.note(entry.at, state.quiet_hours)
+        for outcome in outcomes:
             if isinstance(outcome, Line) and outcome.jail in jails.jails:
                 _count(replay, jails, denied, outcome)
             elif isinstance(outcome, Pardon):
@@ -247,8 +251,9 @@ def _doubt(replay: Replay, denied: _Denied, login: Entry) -> None:
 class _Denied:
     """The bans of all jails by key, as FortiGates deny them."""
 
-    def __init__(self, rules: SiteRules) -> None:
+    def __init__(self, rules: SiteRules, quiet: QuietHours) -> None:
         self._poll, self._systems = rules.poll, rules.rules.systems
+        self._quiet = quiet
         self._bans: dict[str, list[Ban]] = {}
         self._doubted: set[int] = set()
 
@@ -262,9 +267,13 @@ class _Denied:
         fetched = at - self._poll
         for key in (source, *list_around(source, self._systems)):
             for ban in reversed(self._bans.get(key, ())):
-                if ban.covers(fetched):
+                if ban.covers(fetched) and self._counts(ban, fetched):
                     return ban
         return None
+
+    def _counts(self, ban: Ban, at: float) -> bool:
+        """Return whether the feed holds a ban at a time at which it is in force."""
+        return ban.jail.rule != ASN or self._quiet.are_at(at)
 
     def take_doubtful(self, source: str, at: float) -> list[Ban]:
         """Return the bans of ``source`` that are in force or ended within a day, each of them once."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
+from rules.settings import ASN
+
 from provision.errors import spell_count
 from provision.replay.counting import FOREVER, Ban
 from provision.replay.replay import Replay, ShieldTime
@@ -67,7 +69,7 @@ def build_document(
 
     ``errors``: why there is no evidence of a site. ``left_out``: sites with more than could be read.
     """
-    bans = [_build_row(replay, ban) for replay in replays for ban in replay.bans]
+    bans = [row for replay in replays for ban in replay.bans for row in _build_rows(replay, ban)]
     doubtful = [
         DoubtRow(**_build_row(replay, doubt.ban), login=doubt.login, user=doubt.user)
         for replay in replays
@@ -89,6 +91,16 @@ def build_document(
         errors=dict(errors or {}),
         left_out=list(left_out),
     )
+
+
+def _build_rows(replay: Replay, ban: Ban) -> Iterator[BanRow]:
+    """Yield a ban; that of an autonomous system once for each time in which it counts."""
+    row = _build_row(replay, ban)
+    if ban.jail.rule != ASN or ban.until == FOREVER:
+        yield row
+        return
+    for at, until in replay.quiet.split(ban.at, ban.until):
+        yield BanRow(**{**row, "at": at, "until": until})
 
 
 def _build_row(replay: Replay, ban: Ban) -> BanRow:

@@ -19,8 +19,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from banstitch_shared.ban_file import Ban
+from banstitch_shared.jails import bans_systems
 
 from receiver.files import Signature, Unavailable
+from receiver.quiet_hours import QuietHours
 from receiver.shield import Shield
 from receiver.spool import Bans
 
@@ -33,11 +35,16 @@ Served = tuple[bytes, str]
 
 
 class Entry(NamedTuple):
-    """An entry of a list. ``stays``: whether it is the last to go when a list is full."""
+    """An entry of a list.
+
+    ``stays``: whether it is the last to go when a list is full. ``sleeps``: whether it is left out while
+    people log in.
+    """
 
     address: str
     until: float
     stays: bool
+    sleeps: bool = False
 
 
 class Feed:
@@ -47,9 +54,17 @@ class Feed:
     fetch; only there is missing room a loss.
     """
 
-    def __init__(self, bans: Bans, shield: Shield, limit: int, fetched: Sequence[str]) -> None:
+    def __init__(
+        self,
+        bans: Bans,
+        shield: Shield,
+        quiet_hours: QuietHours,
+        limit: int,
+        fetched: Sequence[str],
+    ) -> None:
         self.bans = bans
         self.shield = shield
+        self.quiet_hours = quiet_hours
         self.limit = limit
         self.fetched = fetched
         # bans without room, of the fetched list that has most of them
@@ -61,6 +76,8 @@ class Feed:
         self.served: dict[str, Served] = {}
         # the networks of the shield that are served
         self.denied: Sequence[str] = ()
+        # whether the served lists are those of a quiet hour
+        self.is_quiet = True
         self.fresh_until = 0.0
         self.hold_until = 0.0
 
@@ -82,7 +99,10 @@ class Feed:
     def _is_stale(self, now: float) -> bool:
         signatures = self.bans.read_signatures()
         is_new = signatures != self.made_from or None in signatures.values()
-        return is_new or now >= self.fresh_until or self.shield.list_denied(now) != self.denied
+        if is_new or now >= self.fresh_until:
+            return True
+        is_quiet = self.quiet_hours.are_now(now)
+        return is_quiet != self.is_quiet or self.shield.list_denied(now) != self.denied
 
     def _render(self, now: float) -> None:
         """Rebuild all lists. After a slow rebuild, wait before the next: 100,000 bans take a while."""
@@ -92,7 +112,8 @@ class Feed:
         if signatures != self.made_from or None in signatures.values():
             self._read()
         self.denied = self.shield.list_denied(now)
-        live = [entry for entry in self.entries if entry.until > now]
+        self.is_quiet = self.quiet_hours.are_now(now)
+        live = select_live(self.entries, now, self.is_quiet)
         whole = {"": live, "v4": select_family(live, 4), "v6": select_family(live, 6)}
         lists = limit_lists(whole["v4"], whole["v6"], self.limit - len(self.denied))
         served = {
@@ -134,19 +155,35 @@ class Feed:
 def sort_bans(jails: Mapping[str, Sequence[Ban]]) -> list[Entry]:
     """Return the entries of all jails in the order of the feed; of two bans of one address the longer.
 
-    Bans of repeat offenders, and those by hand, which follow no event, stay longest in a full list.
+    Bans of repeat offenders, and those by hand, which follow no event, stay longest in a full list. Those by
+    hand never sleep. An address has two entries if only one of them sleeps.
     """
-    longest: dict[str, Entry] = {}
-    for bans in jails.values():
+    awake: dict[str, Entry] = {}
+    asleep: dict[str, Entry] = {}
+    for jail, bans in jails.items():
+        of_systems = bans_systems(jail)
         for ban in bans:
+            sleeps = of_systems and bool(ban.failures)
+            longest = asleep if sleeps else awake
             known = longest.get(ban.address)
             if known is None or known.until < ban.until:
                 stays = ban.times > 1 or not ban.failures
-                longest[ban.address] = Entry(ban.address, ban.until, stays)
+                longest[ban.address] = Entry(ban.address, ban.until, stays, sleeps)
     try:
-        return [longest[address] for address in sorted(longest, key=make_sort_key)]
+        return sorted(
+            [*awake.values(), *asleep.values()], key=lambda entry: make_sort_key(entry.address)
+        )
     except (OSError, ValueError) as error:
         raise Unavailable("a file of bans holds something else than addresses") from error
+
+
+def select_live(entries: Sequence[Entry], now: float, is_quiet: bool) -> list[Entry]:
+    """Return the entries that are denied now, each address once."""
+    live = [entry for entry in entries if entry.until > now and (is_quiet or not entry.sleeps)]
+    if not any(entry.sleeps for entry in live):
+        return live
+    awake = {entry.address for entry in live if not entry.sleeps}
+    return [entry for entry in live if not entry.sleeps or entry.address not in awake]
 
 
 def make_sort_key(entry: str) -> bytes:

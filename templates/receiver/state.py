@@ -17,6 +17,7 @@ from receiver.counts import Counts
 from receiver.feed import Feed
 from receiver.files import Unavailable, check_writable
 from receiver.names import Names
+from receiver.quiet_hours import QuietHours
 from receiver.rules import Rules
 from receiver.settings import Config
 from receiver.shield import Shield
@@ -36,7 +37,9 @@ class State:
         self.bans = Bans(config["spool"], config["jails"])
         never = [*config["own"], *(net for each in config["detections"] for net in each["ignore"])]
         self.shield = Shield(config, dict.fromkeys(never), self.names)
-        self.feed = Feed(self.bans, self.shield, config["feed_limit"], config["feed_lists"])
+        quiet_hours = QuietHours(config["rules_memory"])
+        limit, lists = config["feed_limit"], config["feed_lists"]
+        self.feed = Feed(self.bans, self.shield, quiet_hours, limit, lists)
         self.rules = Rules(config["rules_memory"])
         self.counts = Counts(config["counts"], metrics.list_names(config))
         self.refusals = Refusals(self.counts)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
 from banstitch_shared.eventlog import Entry
 from banstitch_shared.jails import PLAIN, name_jail
+from banstitch_shared.quiet_hours import is_quiet
 
 from rules import shield
 from rules.networks import find_networks, find_party
@@ -126,12 +127,16 @@ def _ban_networks(
 def _ban_systems(
     state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
 ) -> list[Ban]:
-    """Return the bans of an autonomous system; failures until a FortiGate has fetched them ban nothing."""
+    """Return the bans of an autonomous system.
+
+    Failures until a FortiGate has fetched them ban nothing, nor do those of a day in which it does not.
+    """
     key, systems = name_system(event.address, settings), settings.systems
     safe_until = state.safe_networks.get(key, float("-inf")) + max(
         SYSTEM_TRUST, settings.trust_time
     )
-    banned_until = state.offenders.get(key, float("-inf")) + PAUSE
+    pause = PAUSE if is_quiet(state.quiet_hours, event.at) else DAY
+    banned_until = state.offenders.get(key, float("-inf")) + pause
     if not key or not systems or event.at < max(safe_until, banned_until):
         return []
     party = find_party(event.address)

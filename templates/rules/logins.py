@@ -10,6 +10,7 @@ from collections import OrderedDict
 from banstitch_shared.eventlog import Entry
 
 from rules import shield
+from rules.hours import note_login
 from rules.networks import find_networks
 from rules.outcomes import Alarm, Outcome, Pardon
 from rules.settings import DAY, Detection, Settings
@@ -45,6 +46,7 @@ def take_success(
             return [Alarm(event.at, source, event.user, guesses)]
         if _count_sources(logins, event.at) >= settings.trust_sources:
             return []
+    note_login(state, event.at, logins.get(source, 0.0))
     if user:
         _remember_login(state, user, logins, event)
     is_new = not is_trusted(state, source, event.at, settings)

@@ -24,7 +24,8 @@ MOST_USERS = 50_000
 MOST_OF_A_USER = 64
 MOST_OF_A_SPRAY = 200
 MOST_OF_A_NETWORK = 512
-_NUMBERS = ("first_at", "last_at", "shield_since", "shield_until")
+_NUMBERS = ("first_at", "last_at", "shield_since", "shield_until", "hour")
+_TEXTS = ("quiet_hours",)
 
 
 @dataclass
@@ -47,6 +48,8 @@ class State:
     - ``homes``: network around a source to its last login that gave trust; the shield spares it
     - ``strangers``: address or IPv6 /48 that is not trusted to its last failure, within an hour
     - ``shield_since``, ``shield_until``: when there were many strangers; see shield.py
+    - ``hours``: number of an hour of the week to the logins in it; those of earlier weeks count less
+    - ``hour``: the hour since the epoch in which ``quiet_hours`` were found; see hours.py
     """
 
     first_at: float = 0.0
@@ -66,6 +69,9 @@ class State:
     strangers: Table[float] = field(default_factory=OrderedDict)
     shield_since: float = 0.0
     shield_until: float = 0.0
+    hours: Table[float] = field(default_factory=OrderedDict)
+    hour: float = 0.0
+    quiet_hours: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the state as plain data."""
@@ -82,8 +88,8 @@ def read_state(document: dict[str, object]) -> State:
     if set(document) != names:
         raise ValueError("the checkpoint does not hold the tables of this release")
     for name in names:
-        number = name in _NUMBERS
-        if not isinstance(document[name], (int, float) if number else dict):
+        kind = (int, float) if name in _NUMBERS else str if name in _TEXTS else dict
+        if not isinstance(document[name], kind):
             raise ValueError("%s of the checkpoint is of another type" % name)
     return State(**{name: _order(value) for name, value in document.items()})
 
@@ -118,3 +124,4 @@ def turn_back(state: State, now: float) -> None:
         for key, at in logins.items():
             logins[key] = min(at, now)
     state.first_at, state.shield_until = min(state.first_at, now), min(state.shield_until, now)
+    state.hour = min(state.hour, now // 3600)

@@ -23,7 +23,8 @@ from it lately. In an IPv6 /48 each /56 is one source, because a household has a
 somebody logged in lately is trusted: only ``trusted`` counts it.
 
 With a database of autonomous systems, a system in which three sources weigh 2 together is banned as well,
-unless somebody logged in from it within thirty days. All of an IPv6 /48 is one source there.
+unless somebody logged in from it within thirty days. All of an IPv6 /48 is one source there. The feed
+holds such bans in quiet hours only; see hours.py.
 
 The step uses no clock and no randomness: the same events give the same lines, so a service that was
 killed continues where its checkpoint ends.
@@ -36,6 +37,7 @@ from __future__ import annotations
 from banstitch_shared.eventlog import SUCCESS, Entry
 
 from rules.failures import take_failure
+from rules.hours import renew_quiet_hours
 from rules.logins import take_success
 from rules.outcomes import Alarm, Ban, Outcome, Pardon
 from rules.settings import Settings
@@ -57,6 +59,7 @@ def step(state: State, event: Entry, settings: Settings) -> list[Outcome]:
     if event.at < state.last_at - OUT_OF_ORDER:
         turn_back(state, event.at)
     state.last_at = event.at
+    renew_quiet_hours(state, event.at)
     if event.kind == SUCCESS:
         return take_success(state, event, detection, settings)
     return list(take_failure(state, event, detection, settings))

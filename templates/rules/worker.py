@@ -24,6 +24,7 @@ from rules.alarms import Alarms
 from rules.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from rules.database import Database
 from rules.follow import Follower
+from rules.hours import HoursFile
 from rules.rulelog import RuleLog, write_line
 from rules.settings import Settings
 from rules.shielding import Shielding
@@ -75,6 +76,7 @@ class Worker:
         self._rules = RuleLog(places.rules)
         self._alarms = Alarms(places.alarms)
         self._spool = Spool(places.requests)
+        self._hours = HoursFile(places.memory)
         self._shielding = Shielding(places.memory, places.spool, settings, clock())
         self._alive, self._current = Sign(places.alive), Sign(places.current)
         self._state = State()
@@ -137,6 +139,7 @@ class Worker:
                 self._written = 0
                 self._current.give(now)
                 self._alarms.write(self._state, now)
+                self._hours.write(self._state)
                 self._turn_shield(now)
                 self._save_if_due(now)
                 self._renew_database(now)

@@ -27,6 +27,11 @@ def bans_networks(jail: str) -> bool:
     return jail.endswith(("-network", "-asn"))
 
 
+def bans_systems(jail: str) -> bool:
+    """Return whether a jail bans autonomous systems, whose bans count in quiet hours only."""
+    return jail.endswith("-asn")
+
+
 def name_detection(jail: str) -> str:
     """Return the name of the detection of a jail; that of a foreign jail as it is."""
     return jail[len(PREFIX) :].partition("-")[0] if jail.startswith(PREFIX) else jail

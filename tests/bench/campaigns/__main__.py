@@ -5,11 +5,11 @@
 For each defence: the guesses kept out, in percent, and the people of 500 who were denied at least once
 with the right password, within two weeks. "new site" are the shipped defaults on a site that begins on
 the first day of the attack; otherwise they have seen a week of logins before. "systems" are the
-defaults with a database of autonomous systems, which the bench makes itself. People and attackers are
-anywhere in it alike, so those who are somewhere new (3 % of logins) are denied where attackers were: the
-rule asn is off by default. "shield" are the defaults with the shield at ``auto``. The column behind it has
-its price: the logins denied meanwhile, in percent of all, and how many of them came from networks of which
-nobody had logged in lately. The last column holds the cost of one step of the rules.
+defaults with a database of autonomous systems, which the bench makes itself. People who are somewhere new
+(3 % of logins) and attackers are anywhere in it alike, which is the worst case. "shield" are the defaults
+with the shield at ``auto``. The column behind it has its price: the logins denied meanwhile, in percent of
+all, and how many of them came from networks of which nobody had logged in lately. The last column holds the
+cost of one step of the rules.
 """
 
 from __future__ import annotations
@@ -68,9 +68,11 @@ def _describe_price(result: Result) -> str:
 
 def _reaches(measurement: Measurement, campaign: Campaign) -> bool:
     known, new = measurement.results["rules"], measurement.results["new site"]
+    systems = measurement.results["systems"]
     return (
         known.share >= campaign.goal
-        and measurement.results["systems"].share >= campaign.with_systems
+        and systems.share >= campaign.with_systems
+        and len(systems.denied) <= campaign.most_denied
         and new.share >= campaign.goal - 0.5
         and max(len(known.denied), len(new.denied)) <= campaign.most_denied
         and _reaches_with_shield(measurement.results["shield"], campaign)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from banstitch_shared.eventlog import FAILURE
 from banstitch_shared.jails import PLAIN
+from banstitch_shared.quiet_hours import is_quiet
 from rules import shield
 from rules.settings import Settings
 from rules.shielding import NEW
@@ -38,6 +39,9 @@ class Defence(Protocol):
     def take(self, attempt: Attempt) -> Iterable[Denial]:
         """Return whom to deny, and whom no longer."""
 
+    def is_quiet(self, at: float) -> bool:
+        """Return whether bans of autonomous systems count at a time."""
+
     def find_shield(self) -> tuple[float, float]:
         """Return when the shield that rose last rose, and when it falls; nothing where there is none."""
 
@@ -47,6 +51,10 @@ class Defence(Protocol):
 
 class Shieldless:
     """A defence without a shield."""
+
+    def is_quiet(self, _at: float) -> bool:
+        """Know no hours."""
+        return True
 
     def find_shield(self) -> tuple[float, float]:
         """Return a time that is over."""
@@ -107,6 +115,10 @@ class Rules(Shieldless):
     def systems(self) -> Systems | None:
         """The autonomous systems of a database."""
         return self.settings.systems
+
+    def is_quiet(self, at: float) -> bool:
+        """Return whether bans of autonomous systems count at a time."""
+        return is_quiet(self.state.quiet_hours, at)
 
     def take(self, attempt: Attempt) -> list[Denial]:
         """Take a step, and count its lines."""

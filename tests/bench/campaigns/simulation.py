@@ -9,7 +9,6 @@ from banstitch_shared.eventlog import SUCCESS
 from rules.networks import list_around
 from rules.settings import DAY
 from rules.shield import find_home
-from rules.systems import Systems
 
 from tests.bench.campaigns.attempts import Attempt
 from tests.bench.campaigns.defences import Defence, Denial
@@ -47,8 +46,8 @@ class Result:
 class Feed:
     """The bans as the FortiGate knows them, always a little late."""
 
-    def __init__(self, systems: Systems | None) -> None:
-        self._systems = systems
+    def __init__(self, defence: Defence) -> None:
+        self._defence = defence
         self._denials: dict[str, tuple[float, float]] = {}
 
     def update(self, at: float, denial: Denial) -> None:
@@ -64,7 +63,10 @@ class Feed:
 
     def denies(self, attempt: Attempt) -> bool:
         """Return whether the FortiGate denies an attempt."""
-        keys = {attempt.address, attempt.source, *list_around(attempt.source, self._systems)}
+        systems = self._defence.systems
+        if not self._defence.is_quiet(attempt.at):
+            systems = None
+        keys = {attempt.address, attempt.source, *list_around(attempt.source, systems)}
         for key in keys:
             start, end = self._denials.get(key, (0.0, 0.0))
             if start <= attempt.at < end:
@@ -93,7 +95,7 @@ class Homes:
 
 def simulate(attempts: Iterable[Attempt], defence: Defence, start: float) -> Result:
     """Return what a defence makes of attempts in the order of time; what is before ``start`` only teaches."""
-    result, feed, homes = Result(), Feed(defence.systems), Homes()
+    result, feed, homes = Result(), Feed(defence), Homes()
     for attempt in attempts:
         is_denied = feed.denies(attempt) or _is_shielded(attempt, defence)
         if attempt.at >= start:

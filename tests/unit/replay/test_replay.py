@@ -16,7 +16,7 @@ from provision.replay.report import build_document, list_lines
 from tests.bench.campaigns.mmdb import write_database
 
 DETECTION = "sslvpn_login_failed"
-DAY = 86400.0
+HOUR, DAY = 3600.0, 86400.0
 T0 = 1_700_000_000.0
 
 
@@ -231,3 +231,24 @@ def test_an_event_is_the_one_that_the_receiver_writes_down(user: str) -> None:
     assert entry is not None
     assert entry == read_line(write_line(entry))
     assert entry.reason == "not_good"
+
+
+def test_a_ban_of_a_system_counts_in_quiet_hours_only(tmp_path: Path) -> None:
+    midnight = (T0 // DAY + 1) * DAY - T0
+    entries = [
+        succeed(midnight + day * DAY + 9 * HOUR + number, "7.7.7.7", f"user{number}")
+        for day in range(9)
+        for number in range(400)
+    ]
+    night = midnight + 9 * DAY
+    entries += [fail(night + n, f"45.1.{n}.1", "admin") for n in range(3)]
+    entries += [
+        fail(night + 8 * HOUR, "45.3.7.7", "bob"),
+        fail(night + 9.5 * HOUR, "45.3.7.7", "bob"),
+        fail(night + 11 * HOUR, "45.3.7.7", "bob"),
+    ]
+    found = replay(*entries, **write_systems(tmp_path))
+    assert (found.kept_out, found.let_through) == (2, 4)
+    rows = [row for row in build_document([found])["bans"] if row["network"] == "45.3.0.0/16"]
+    times = [((row["at"] - T0 - night) / HOUR, (row["until"] - T0 - night) / HOUR) for row in rows]
+    assert times == [(pytest.approx(2 / HOUR), 9.0), (10.0, pytest.approx(24 + 2 / HOUR))]
