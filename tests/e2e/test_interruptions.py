@@ -166,39 +166,40 @@ def agent_pid(site: LabSite) -> str:
     return site.host.console("pgrep -f 'sys.stdin.buffer' | head -1").stdout.strip()
 
 
-def test_a_pending_restart_survives_the_death_of_the_agent(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
-    before = site.host.run("systemctl show -P MainPID banstitch-receiver").stdout
+def test_a_pending_restart_survives_the_death_of_the_agent(deployed: LabSite) -> None:
+    before = deployed.host.run("systemctl show -P MainPID banstitch-receiver").stdout
     # the first thing after the files are in place now takes long enough to die in
-    site.host.run("mkdir -p /etc/systemd/system/fail2ban.service.d", check=True)
+    deployed.host.run("mkdir -p /etc/systemd/system/fail2ban.service.d", check=True)
     slow = (
         "[Service]\\nExecReload=\\nExecReload=/bin/sleep 60\\nExecStop=\\nExecStop=/bin/sleep 60\\n"
     )
-    site.host.run(f"printf '{slow}' > /etc/systemd/system/fail2ban.service.d/slow.conf", check=True)
-    site.host.run("systemctl daemon-reload", check=True)
-    site.write_inventory("receiver_ignore: [203.0.113.0/24]\ndetection_max_retry: 4")
-    process = subprocess.Popen(
-        site.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    deployed.host.run(
+        f"printf '{slow}' > /etc/systemd/system/fail2ban.service.d/slow.conf", check=True
     )
-    app = site.host.filesystem / "opt/banstitch/receiver/config.py"
-    jail = site.host.filesystem / "etc/fail2ban/jail.d/banstitch.conf"
+    deployed.host.run("systemctl daemon-reload", check=True)
+    deployed.write_inventory("receiver_ignore: [203.0.113.0/24]\ndetection_max_retry: 4")
+    process = subprocess.Popen(
+        deployed.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    app = deployed.host.filesystem / "opt/banstitch/receiver/config.py"
+    jail = deployed.host.filesystem / "etc/fail2ban/jail.d/banstitch.conf"
     while "203.0.113.0/24" not in app.read_text() or "maxretry = 4" not in jail.read_text():
         assert process.poll() is None
-    site.host.console(f"kill -9 {agent_pid(site)}")
+    deployed.host.console(f"kill -9 {agent_pid(deployed)}")
     process.wait(timeout=300)
-    site.host.run("rm -r /etc/systemd/system/fail2ban.service.d", check=True)
-    site.host.run("systemctl daemon-reload", check=True)
-    assert site.host.run("systemctl show -P MainPID banstitch-receiver").stdout == before
+    deployed.host.run("rm -r /etc/systemd/system/fail2ban.service.d", check=True)
+    deployed.host.run("systemctl daemon-reload", check=True)
+    assert deployed.host.run("systemctl show -P MainPID banstitch-receiver").stdout == before
 
-    plan = site.run("plan", "--json")
+    plan = deployed.run("plan", "--json")
     assert plan.code == 2
     assert ("restart", "service:banstitch-receiver.service") in plan.changes("bh1")
     reasons = {change["reason"] for change in plan.target("bh1")["changes"]}
     assert "owed since an interrupted run" in reasons
 
-    assert site.run("apply", "-y").code == 0
-    assert site.host.run("systemctl show -P MainPID banstitch-receiver").stdout != before
-    assert site.run("verify").code == 0
+    assert deployed.run("apply", "-y").code == 0
+    assert deployed.host.run("systemctl show -P MainPID banstitch-receiver").stdout != before
+    assert deployed.run("verify").code == 0
 
 
 @pytest.mark.parametrize("moment", ON_HOST)

@@ -128,50 +128,47 @@ DRIFTS = {
 }
 
 
-def test_plan_finds_each_drift_and_apply_repairs_only_that(linux_site: LabSite) -> None:
-    assert linux_site.run("apply", "-y").code == 0
+def test_plan_finds_each_drift_and_apply_repairs_only_that(deployed: LabSite) -> None:
     for name, (command, changes, diff) in DRIFTS.items():
-        linux_site.host.run(command, check=True)
-        stamps = linux_site.host.read_stamps(OURS)
+        deployed.host.run(command, check=True)
+        stamps = deployed.host.read_stamps(OURS)
 
-        plan = linux_site.run("plan", "--json")
+        plan = deployed.run("plan", "--json")
         assert plan.code == 2, name
         assert plan.changes("bh1") == changes, name
         assert diff in "\n".join(c["diff"] for c in plan.target("bh1")["changes"]), name
 
-        assert linux_site.run("apply", "-y").code == 0, name
-        assert linux_site.run("plan").code == 0, name
+        assert deployed.run("apply", "-y").code == 0, name
         moved = {
-            p for p, stamp in linux_site.host.read_stamps(OURS).items() if stamps.get(p) != stamp
+            p for p, stamp in deployed.host.read_stamps(OURS).items() if stamps.get(p) != stamp
         }
         named = {identity.partition(":")[2] for _, identity in changes}
         assert moved <= named, name
+    assert deployed.run("plan").code == 0
 
 
-def test_a_user_without_its_group_gets_it_back(linux_site: LabSite) -> None:
+def test_a_user_without_its_group_gets_it_back(deployed: LabSite) -> None:
     """A power cut can end useradd between two of its files."""
-    assert linux_site.run("apply", "-y").code == 0
-    before = linux_site.host.console("getent group banstitch", check=True).stdout
-    linux_site.host.console("sed -i /^banstitch:/d /etc/group /etc/gshadow", check=True)
+    before = deployed.host.console("getent group banstitch", check=True).stdout
+    deployed.host.console("sed -i /^banstitch:/d /etc/group /etc/gshadow", check=True)
 
-    assert ("create", "user:banstitch") in linux_site.run("plan", "--json").changes("bh1")
-    again = linux_site.run("apply", "-y")
+    assert ("create", "user:banstitch") in deployed.run("plan", "--json").changes("bh1")
+    again = deployed.run("apply", "-y")
 
     assert again.code == 0, again.out + again.err
-    assert linux_site.host.console("getent group banstitch", check=True).stdout == before
-    assert linux_site.run("plan").code == 0
-    assert linux_site.run("verify").code == 0
+    assert deployed.host.console("getent group banstitch", check=True).stdout == before
+    assert deployed.run("plan").code == 0
+    assert deployed.run("verify").code == 0
 
 
-def test_a_removed_package_is_installed_again(linux_site: LabSite) -> None:
-    assert linux_site.run("apply", "-y").code == 0
-    linux_site.host.run("apt-get remove -y -q gunicorn", check=True)
+def test_a_removed_package_is_installed_again(deployed: LabSite) -> None:
+    deployed.host.run("apt-get remove -y -q gunicorn", check=True)
 
-    plan = linux_site.run("plan", "--json")
+    plan = deployed.run("plan", "--json")
 
     assert ("install", "package:gunicorn") in plan.changes("bh1")
-    assert linux_site.run("apply", "-y").code == 0
-    assert linux_site.run("verify").code == 0
+    assert deployed.run("apply", "-y").code == 0
+    assert deployed.run("verify").code == 0
 
 
 def test_teardown_leaves_a_host_with_its_own_fail2ban_as_it_was(linux_site: LabSite) -> None:
@@ -246,21 +243,20 @@ def test_apply_rolls_back_and_prints_the_error_of_fail2ban_if_another_jail_is_br
 
 
 def test_apply_to_a_port_in_use_fails_and_the_receiver_keeps_its_old_port(
-    linux_site: LabSite,
+    deployed: LabSite,
 ) -> None:
-    assert linux_site.run("apply", "-y").code == 0
-    before = linux_site.list_files()
-    address = linux_site.host.address
+    before = deployed.list_files()
+    address = deployed.host.address
     taken = f"systemd-run --unit taken python3 -m http.server 5066 --bind {address}"
-    linux_site.host.run(taken, check=True)
-    linux_site.host.run(f"until ss -tln | grep -q {address}:5066; do :; done", check=True)
+    deployed.host.run(taken, check=True)
+    deployed.host.run(f"until ss -tln | grep -q {address}:5066; do :; done", check=True)
 
-    moved = linux_site.run("apply", "-y", "-e", "receiver_port=5066", "--json")
+    moved = deployed.run("apply", "-y", "-e", "receiver_port=5066", "--json")
 
     assert moved.code == 1
     assert f"{address}:5066 is taken by python3 (process " in moved.target("bh1")["error"]
-    assert linux_site.list_files() == before
-    assert linux_site.run("verify").code == 0
+    assert deployed.list_files() == before
+    assert deployed.run("verify").code == 0
 
 
 @pytest.mark.parametrize("user", ["admin", "deploy"])

@@ -34,10 +34,9 @@ chown banstitch:banstitch {LOGS}/events.log.1
 
 
 @pytest.fixture
-def site(linux_site: LabSite) -> LabSite:
-    assert linux_site.run("apply", "-y").code == 0
-    linux_site.host.run(PUT, check=True)
-    return linux_site
+def site(deployed: LabSite) -> LabSite:
+    deployed.host.run(PUT, check=True)
+    return deployed
 
 
 def owner(site: LabSite, path: str) -> str:

@@ -270,15 +270,3 @@ def test_bans_that_are_not_known_are_503_and_never_an_empty_list(webhook: Webhoo
     finally:
         webhook.host.console(f"mv /run/kept {spool}; systemctl start fail2ban", check=True)
     assert webhook.get("/blocked-ips", "fgt1", secret).status == 200
-
-
-def test_a_client_that_does_not_finish_its_handshake_is_cut_off(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
-    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
-    with limit_time(site.host, 1, 2):
-        for said in (b"", hello):
-            with socket.create_connection((site.host.address, 5000), 60) as slow:
-                slow.sendall(said)
-                assert slow.recv(100) == b"", said
-        (delivery,) = site.units[0].log_event(PLAIN)
-        assert delivery.status == 200
