@@ -59,7 +59,7 @@ def add_jail_of_operator(site: LabSite) -> None:
     site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{OPERATORS_JAIL}E", check=True)
     site.host.run("echo theirs > /opt/theirs/file", check=True)
     site.host.run(
-        "systemctl restart fail2ban && timeout 120 sh -c 'until fail2ban-client ping; do :; done'",
+        "systemctl restart fail2ban && timeout 120 sh -c 'until fail2ban-client ping; do sleep 0.1; done'",
         check=True,
     )
 

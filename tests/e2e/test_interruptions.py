@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.proxy import Proxy
+from tests.lab.nspawn import wait_until
 
 pytestmark = pytest.mark.lab
 
@@ -89,7 +90,8 @@ class Disturbed:
             given_up = threading.Event()
             timer = threading.Timer(60, given_up.set)
             timer.start()
-            while not seen.exists() and not given_up.is_set():
+            # a loop without a pause would take the time of the host that is watched
+            while not seen.exists() and not given_up.wait(0.001):
                 pass
             timer.cancel()
             disturb()
@@ -123,7 +125,7 @@ class Disturbed:
 @pytest.fixture(scope="module")
 def undisturbed(
     tmp_path_factory: pytest.TempPathFactory, ready_root: Path
-) -> Iterator[tuple[Any, list[int]]]:
+) -> tuple[Any, list[int]]:
     """What an undisturbed apply leaves behind, and how much it said to each target."""
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("undisturbed") / "inventory"
@@ -133,7 +135,7 @@ def undisturbed(
             proxy.at(1 << 60, lambda: None)
         lab.apply(lambda disturb: None, "killing")
         assert site.run("verify").code == 0
-        yield lab.state(), lab.said()
+        return lab.state(), lab.said()
 
 
 @pytest.mark.parametrize(
@@ -183,8 +185,10 @@ def test_a_pending_restart_survives_the_death_of_the_agent(deployed: LabSite) ->
     )
     app = deployed.host.filesystem / "opt/banstitch/receiver/config.py"
     jail = deployed.host.filesystem / "etc/fail2ban/jail.d/banstitch.conf"
-    while "203.0.113.0/24" not in app.read_text() or "maxretry = 4" not in jail.read_text():
-        assert process.poll() is None
+    assert wait_until(
+        lambda: "203.0.113.0/24" in app.read_text() and "maxretry = 4" in jail.read_text(), 50
+    )
+    assert process.poll() is None
     deployed.host.console(f"kill -9 {agent_pid(deployed)}")
     process.wait(timeout=300)
     deployed.host.run("rm -r /etc/systemd/system/fail2ban.service.d", check=True)

@@ -134,8 +134,13 @@ def test_a_host_without_a_mirror_reports_the_reason_and_is_not_changed(bare: Lab
     assert after == before
 
 
-def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(fresh: LabSite) -> None:
+def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help_and_torn_down_to_what_it_was(
+    fresh: LabSite,
+) -> None:
     """One `apt-get update` hangs at a mirror while python3 is installed; dpkg is busy after that."""
+    before = fresh.list_files()
+    planned = fresh.run("plan", "--json")
+    assert planned.changes("bh1")[0] == ("install", "package:python3")
     fresh.host.console("rm -r /var/lib/apt/lists", check=True)
     with ExitStack() as stack:
         mirror = stack.enter_context(SlowMirror())
@@ -167,6 +172,12 @@ def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(fresh: LabSi
         "waited" in note and "/var/lib/apt/lists/lock. It is held by" in note for note in notes
     )
     assert fresh.run("verify").code == 0
+
+    # python3 goes as well
+    assert fresh.run("teardown", "-y", "--purge-data").code == 0
+    assert fresh.list_files() == before
+    assert not list(fresh.host.filesystem.glob("var/log/banstitch*"))
+    assert not list(fresh.host.filesystem.glob("var/spool/banstitch*"))
 
 
 def test_packages_are_not_installed_while_a_lock_is_never_released(linux_site: LabSite) -> None:

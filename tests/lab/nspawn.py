@@ -46,11 +46,12 @@ exec "$@"
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
     """Wait until ``holds()`` is true, and return whether it was within ``seconds``."""
-    end = time.monotonic() + seconds
+    began = time.monotonic()
     while not holds():
-        if time.monotonic() > end:
+        passed = time.monotonic() - began
+        if passed > seconds:
             return False
-        time.sleep(0.02)
+        time.sleep(min(max(0.02, passed / 10), 0.5))  # what takes longer is looked at less often
     return True
 
 

@@ -14,8 +14,8 @@ from typing import Self
 # Seconds between two looks at the clock, and the delay of one that means a stall.
 BEAT = 0.05
 LATE = 0.25
-# Seconds between two checks of a condition.
-PAUSE = 0.1
+# Seconds between two checks of a condition: what takes longer is looked at less often.
+SHORTEST, LONGEST = 0.1, 1.0
 
 
 class Stopwatch:
@@ -60,7 +60,7 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
     """Wait until ``holds()`` is true, and return whether it was within ``seconds`` of running time."""
     with Stopwatch() as watch:
         while not holds():
-            if watch.seconds > seconds:
+            if (passed := watch.seconds) > seconds:
                 return False
-            time.sleep(PAUSE)
+            time.sleep(min(max(SHORTEST, passed / 10), LONGEST))
     return True
