@@ -53,7 +53,7 @@ def test_a_ban_names_the_firewall_and_holds_the_log_line_over_restarts_and_redep
     table = deployed.run("bans", "--history").out.splitlines()
     assert [ATTACKER in table[1], "fgt1" in table[1], table[2]] == [True, True, f"    {line}"]
     assert "user=" not in deployed.host.read(f"{LOGS}/events.log")
-    modes = deployed.host.run(f"stat -c '%a %U %G %n' {LOGS}/*", check=True).stdout.splitlines()
+    modes = deployed.host.console(f"stat -c '%a %U %G %n' {LOGS}/*", check=True).stdout.splitlines()
     assert modes == [
         f"640 root banstitch {LOGS}/audit.log",
         f"660 root banstitch {LOGS}/events.log",
@@ -63,10 +63,10 @@ def test_a_ban_names_the_firewall_and_holds_the_log_line_over_restarts_and_redep
     ]
 
     # fail2ban reads the old events again; what it restores is no new ban
-    deployed.host.run("fail2ban-client reload", check=True)
-    deployed.host.run("systemctl restart fail2ban", check=True)
+    deployed.host.console("fail2ban-client reload", check=True)
+    deployed.host.console("systemctl restart fail2ban", check=True)
     moved = f"cp -p {LOGS}/evidence.log {LOGS}/evidence.log.1 && truncate -s 0 {LOGS}/evidence.log"
-    deployed.host.run(moved, check=True)
+    deployed.host.console(moved, check=True)
     second = attack(deployed, SECOND)
     assert [(e["address"], e["event"]) for e in history(deployed)] == [
         (ATTACKER, line),
@@ -74,12 +74,12 @@ def test_a_ban_names_the_firewall_and_holds_the_log_line_over_restarts_and_redep
     ]
 
     assert deployed.run("teardown", "-y").code == 0
-    assert deployed.host.run(f"stat -c %U {LOGS}/* | sort -u", check=True).stdout == "root\n"
+    assert deployed.host.console(f"stat -c %U {LOGS}/* | sort -u", check=True).stdout == "root\n"
     assert deployed.run("apply", "-y").code == 0
     third = attack(deployed, "203.0.113.41")
     assert [e["event"] for e in history(deployed)][-1] == third
     assert deployed.run("teardown", "-y", "--purge-data").code == 0
-    assert deployed.host.run(f"ls -d {LOGS}").stdout == ""
+    assert deployed.host.console(f"ls -d {LOGS}").stdout == ""
 
 
 def test_in_a_burst_each_ban_has_its_own_event(deployed: LabSite) -> None:
@@ -109,7 +109,7 @@ def test_in_a_burst_each_ban_has_its_own_event(deployed: LabSite) -> None:
 
 
 def test_a_ban_is_made_and_noted_although_its_event_cannot_be_kept(deployed: LabSite) -> None:
-    deployed.host.run(f"chmod 600 {LOGS}/evidence.log", check=True)
+    deployed.host.console(f"chmod 600 {LOGS}/evidence.log", check=True)
     attack(deployed, ATTACKER)
     (ban,) = history(deployed)
     assert (ban["fortigate"], ban["event"]) == (None, None)

@@ -206,7 +206,7 @@ def clock_off(site: LabSite, off: str) -> Iterator[None]:
 def test_a_clock_off_by_a_day_is_an_error_and_by_minutes_a_warning(
     site: LabSite,
 ) -> None:
-    site.host.run("apt-get install -y -q libfaketime", check=True)
+    site.host.console("apt-get install -y -q libfaketime", check=True)
     for off, words in (("-1d", "24 h 0 min behind"), ("+90m", "1 h 30 min ahead")):
         with clock_off(site, off):
             refused(site, f"the clock of this host is {words}", "timedatectl set-ntp true")

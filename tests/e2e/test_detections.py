@@ -144,7 +144,7 @@ def test_each_detection_has_its_own_thresholds_ban_time_and_ignore_list(
         refused = deployed.run("ban", address, "--detection", "ipsec_psk_failed")
         assert refused.code == 1, address
         assert "ignore list" in refused.out + refused.err
-    deployed.host.run("systemctl restart fail2ban", check=True)
+    deployed.host.console("systemctl restart fail2ban", check=True)
     assert within(60, lambda: denied(deployed, "203.0.113.5"))
     assert within(60, lambda: banned() == wanted), banned()
 
@@ -156,12 +156,12 @@ def test_a_repeat_offender_is_banned_for_longer_and_counted(deployed: LabSite) -
     applied = deployed.run("apply", "-y")
     assert applied.code == 0, applied.out + applied.err
     # shorter than the inventory allows, because fail2ban lengthens a ban up to 10 s after it began
-    deployed.host.run(f"fail2ban-client set {JAIL} bantime 12", check=True)
+    deployed.host.console(f"fail2ban-client set {JAIL} bantime 12", check=True)
     deployed.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
     assert within(60, lambda: denied(deployed, ATTACKER))
     assert within(60, lambda: not denied(deployed, ATTACKER))
     assert within(
-        60, lambda: not deployed.host.run(f"fail2ban-client get {JAIL} banip").stdout.strip()
+        60, lambda: not deployed.host.console(f"fail2ban-client get {JAIL} banip").stdout.strip()
     )
 
     deployed.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))

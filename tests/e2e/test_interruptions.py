@@ -169,16 +169,16 @@ def agent_pid(site: LabSite) -> str:
 
 
 def test_a_pending_restart_survives_the_death_of_the_agent(deployed: LabSite) -> None:
-    before = deployed.host.run("systemctl show -P MainPID banstitch-receiver").stdout
+    before = deployed.host.console("systemctl show -P MainPID banstitch-receiver").stdout
     # the first thing after the files are in place now takes long enough to die in
-    deployed.host.run("mkdir -p /etc/systemd/system/fail2ban.service.d", check=True)
+    deployed.host.console("mkdir -p /etc/systemd/system/fail2ban.service.d", check=True)
     slow = (
         "[Service]\\nExecReload=\\nExecReload=/bin/sleep 60\\nExecStop=\\nExecStop=/bin/sleep 60\\n"
     )
-    deployed.host.run(
+    deployed.host.console(
         f"printf '{slow}' > /etc/systemd/system/fail2ban.service.d/slow.conf", check=True
     )
-    deployed.host.run("systemctl daemon-reload", check=True)
+    deployed.host.console("systemctl daemon-reload", check=True)
     deployed.write_inventory("receiver_ignore: [203.0.113.0/24]\ndetection_max_retry: 4")
     process = subprocess.Popen(
         deployed.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -191,9 +191,9 @@ def test_a_pending_restart_survives_the_death_of_the_agent(deployed: LabSite) ->
     assert process.poll() is None
     deployed.host.console(f"kill -9 {agent_pid(deployed)}")
     process.wait(timeout=300)
-    deployed.host.run("rm -r /etc/systemd/system/fail2ban.service.d", check=True)
-    deployed.host.run("systemctl daemon-reload", check=True)
-    assert deployed.host.run("systemctl show -P MainPID banstitch-receiver").stdout == before
+    deployed.host.console("rm -r /etc/systemd/system/fail2ban.service.d", check=True)
+    deployed.host.console("systemctl daemon-reload", check=True)
+    assert deployed.host.console("systemctl show -P MainPID banstitch-receiver").stdout == before
 
     plan = deployed.run("plan", "--json")
     assert plan.code == 2
@@ -202,7 +202,7 @@ def test_a_pending_restart_survives_the_death_of_the_agent(deployed: LabSite) ->
     assert "owed since an interrupted run" in reasons
 
     assert deployed.run("apply", "-y").code == 0
-    assert deployed.host.run("systemctl show -P MainPID banstitch-receiver").stdout != before
+    assert deployed.host.console("systemctl show -P MainPID banstitch-receiver").stdout != before
     assert deployed.run("verify").code == 0
 
 

@@ -130,7 +130,7 @@ DRIFTS = {
 
 def test_plan_finds_each_drift_and_apply_repairs_only_that(deployed: LabSite) -> None:
     for name, (command, changes, diff) in DRIFTS.items():
-        deployed.host.run(command, check=True)
+        deployed.host.console(command, check=True)
         stamps = deployed.host.read_stamps(OURS)
 
         plan = deployed.run("plan", "--json")
@@ -162,7 +162,7 @@ def test_a_user_without_its_group_gets_it_back(deployed: LabSite) -> None:
 
 
 def test_a_removed_package_is_installed_again(deployed: LabSite) -> None:
-    deployed.host.run("apt-get remove -y -q gunicorn", check=True)
+    deployed.host.console("apt-get remove -y -q gunicorn", check=True)
 
     plan = deployed.run("plan", "--json")
 
@@ -175,13 +175,13 @@ def test_teardown_leaves_a_host_with_its_own_fail2ban_as_it_was(linux_site: LabS
     add_jail_of_operator(linux_site)
     before = linux_site.list_files()
     assert linux_site.run("apply", "-y").code == 0
-    assert "mine" in linux_site.host.run("fail2ban-client status", check=True).stdout
+    assert "mine" in linux_site.host.console("fail2ban-client status", check=True).stdout
 
     gone = linux_site.run("teardown", "-y", "--json")
 
     assert gone.code == 0, gone.out + gone.err
     assert linux_site.list_files() == before
-    jails = linux_site.host.run("fail2ban-client status", check=True).stdout
+    jails = linux_site.host.console("fail2ban-client status", check=True).stdout
     assert "mine" in jails
     assert "banstitch" not in jails
     again = linux_site.run("teardown", "-y", "--json")
@@ -191,7 +191,7 @@ def test_teardown_leaves_a_host_with_its_own_fail2ban_as_it_was(linux_site: LabS
 def test_a_file_that_is_not_ours_is_a_conflict_until_adopted_and_comes_back(
     linux_site: LabSite,
 ) -> None:
-    linux_site.host.run("echo theirs > /etc/logrotate.d/banstitch", check=True)
+    linux_site.host.console("echo theirs > /etc/logrotate.d/banstitch", check=True)
     before = linux_site.list_files()
 
     refused = linux_site.run("apply", "-y", "--json")
@@ -211,7 +211,7 @@ def test_apply_rolls_back_and_prints_the_error_of_fail2ban_if_another_jail_is_br
 ) -> None:
     add_jail_of_operator(linux_site)
     broken = OPERATORS_JAIL.replace("filter = sshd", "filter = no-such-filter")
-    linux_site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{broken}E", check=True)
+    linux_site.host.console(f"cat > /etc/fail2ban/jail.local <<'E'\n{broken}E", check=True)
     before = linux_site.list_files()
 
     failed = linux_site.run("apply", "-y", "--json")
@@ -220,8 +220,8 @@ def test_apply_rolls_back_and_prints_the_error_of_fail2ban_if_another_jail_is_br
     assert "no-such-filter" in failed.target("bh1")["error"]
     assert "everything is as it was before the run" in failed.target("bh1")["error"]
     assert linux_site.list_files() == before
-    assert "mine" in linux_site.host.run("fail2ban-client status", check=True).stdout
-    receiver = linux_site.host.run("systemctl is-active banstitch-receiver").stdout.strip()
+    assert "mine" in linux_site.host.console("fail2ban-client status", check=True).stdout
+    receiver = linux_site.host.console("systemctl is-active banstitch-receiver").stdout.strip()
     assert receiver == "inactive"
 
 
@@ -231,8 +231,8 @@ def test_apply_to_a_port_in_use_fails_and_the_receiver_keeps_its_old_port(
     before = deployed.list_files()
     address = deployed.host.address
     taken = f"systemd-run --unit taken python3 -m http.server 5066 --bind {address}"
-    deployed.host.run(taken, check=True)
-    deployed.host.run(f"until ss -tln | grep -q {address}:5066; do :; done", check=True)
+    deployed.host.console(taken, check=True)
+    deployed.host.console(f"until ss -tln | grep -q {address}:5066; do :; done", check=True)
 
     moved = deployed.run("apply", "-y", "-e", "receiver_port=5066", "--json")
 
@@ -264,4 +264,4 @@ def test_nothing_in_the_home_of_the_login_runs_as_root(tmp_path: Path, ready_roo
             site.host.write(f"/home/admin/{trap}", "open('/root/sprung', 'w')\n")
         said = site.run("plan")
         assert said.code == 2, said.out + said.err
-        assert site.host.run("ls /root/sprung").returncode != 0
+        assert site.host.console("ls /root/sprung").returncode != 0

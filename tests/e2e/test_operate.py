@@ -81,7 +81,7 @@ def test_an_operator_bans_unbans_and_lists_addresses(deployed: LabSite) -> None:
 
     assert deployed.run("unban", ATTACKER).code == 0
     assert within(60, lambda: not denied(deployed, ATTACKER))
-    deployed.host.run("systemctl restart fail2ban", check=True)
+    deployed.host.console("systemctl restart fail2ban", check=True)
     assert deployed.run("bans", "--json").target("bh1")["bans"] == []
     assert not denied(deployed, ATTACKER)
     history = deployed.run("bans", "--history", "--json").target("bh1")["history"]
@@ -130,7 +130,7 @@ def test_whom_an_operator_allows_is_freed_and_not_banned_until_the_allowance_end
     assert (again["state"], again["until"]) == ("ok", allowed["until"])
     assert f"{ATTACKER} is allowed until" in deployed.run("bans").out
 
-    deployed.host.run("systemctl restart fail2ban", check=True)
+    deployed.host.console("systemctl restart fail2ban", check=True)
     fail_three_times(deployed, ATTACKER)
     fail_three_times(deployed, "203.0.113.90")
     assert within(60, lambda: denied(deployed, "203.0.113.90"))
@@ -164,15 +164,15 @@ def test_a_ban_without_effect_is_explained(site: LabSite) -> None:
     assert site.run("ban", ATTACKER, "--json").target("bh1")["error"] == "not deployed: run apply"
     assert site.run("apply", "-y").code == 0
     assert site.run("ban", ATTACKER, "--for", "1h").code == 0
-    pid = site.host.run("systemctl show -P MainPID fail2ban", check=True).stdout.strip()
+    pid = site.host.console("systemctl show -P MainPID fail2ban", check=True).stdout.strip()
 
-    site.host.run(f"kill -STOP {pid}", check=True)
+    site.host.console(f"kill -STOP {pid}", check=True)
     hung = site.run("ban", "203.0.113.5")
-    site.host.run(f"kill -CONT {pid}", check=True)
+    site.host.console(f"kill -CONT {pid}", check=True)
 
     assert hung.code == 1
     assert "fail2ban does not answer; what was asked may still take effect" in hung.out
-    site.host.run("systemctl stop fail2ban", check=True)
+    site.host.console("systemctl stop fail2ban", check=True)
     for verb in ("ban", "unban"):
         stopped = site.run(verb, ATTACKER)
         assert stopped.code == 1
@@ -223,7 +223,7 @@ def test_the_history_keeps_all_bans_unbans_and_expiries_across_restarts(
     assert within(60, lambda: denied(deployed, ATTACKER))
     assert deployed.run("ban", "203.0.113.5", "--for", "2s", "--why", "a trial").code == 0
     assert within(60, lambda: len(history(deployed)) == 3)
-    deployed.host.run("systemctl restart fail2ban banstitch-receiver", check=True)
+    deployed.host.console("systemctl restart fail2ban banstitch-receiver", check=True)
     assert deployed.run("unban", ATTACKER, "--why", "a customer").code == 0
 
     entries = history(deployed)
@@ -267,8 +267,8 @@ def test_status_shows_every_target_in_one_table(deployed: LabSite) -> None:
     assert "397 days" in table
     assert "s ago" in table
 
-    deployed.host.run("systemctl stop fail2ban", check=True)
-    deployed.host.run("systemctl stop banstitch-receiver.socket banstitch-receiver", check=True)
+    deployed.host.console("systemctl stop fail2ban", check=True)
+    deployed.host.console("systemctl stop banstitch-receiver.socket banstitch-receiver", check=True)
     down = deployed.run("status", "--json")
     assert down.code == 2
     assert down.target("bh1")["receiver"] == "down"

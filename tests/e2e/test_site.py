@@ -155,7 +155,7 @@ def test_a_foreign_object_of_the_same_name_is_a_conflict_until_adopted_and_comes
 
 
 def test_fortigates_are_not_changed_if_their_ban_host_failed(site: LabSite) -> None:
-    site.host.run("mkdir /etc/logrotate.d/banstitch", check=True)
+    site.host.console("mkdir /etc/logrotate.d/banstitch", check=True)
 
     failed = site.run("apply", "-y", "--json")
 
@@ -164,7 +164,7 @@ def test_fortigates_are_not_changed_if_their_ban_host_failed(site: LabSite) -> N
     assert failed.target("fgt1")["state"] == "skipped"
     assert "bh1" in failed.target("fgt1")["error"]
     assert site.units[0].journal.changing() == []
-    site.host.run("rmdir /etc/logrotate.d/banstitch", check=True)
+    site.host.console("rmdir /etc/logrotate.d/banstitch", check=True)
 
 
 def test_an_unreachable_fortigate_is_exit_4_and_the_ban_host_is_still_deployed(

@@ -35,7 +35,7 @@ def test_by_default_events_and_feed_go_by_https_and_the_keys_stay_on_the_host(
     assert "set server-identity-check full" in shown
     assert "verify-host-cert disable" not in shown
     assert "PRIVATE KEY" not in shown
-    modes = deployed.host.run(f"stat -c '%a %U:%G' {FOLDER}/ca.pem {FOLDER}/server.pem").stdout
+    modes = deployed.host.console(f"stat -c '%a %U:%G' {FOLDER}/ca.pem {FOLDER}/server.pem").stdout
     assert modes.splitlines() == ["600 root:root", "640 root:banstitch"]
     assert "PRIVATE KEY" not in deployed.run("plan", "--json", "-vvv").out
     assert [log_event(deployed) for _ in range(3)] == [[200]] * 3

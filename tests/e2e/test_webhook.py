@@ -239,7 +239,9 @@ def test_each_firewall_fetches_the_feed_by_its_own_password_and_only_what_has_ch
     webhook: Webhook,
 ) -> None:
     jail = f"banstitch-{SSLVPN}"
-    webhook.host.run(["fail2ban-client", "set", jail, "banip", "45.9.9.9", "2a00::9"], check=True)
+    webhook.host.console(
+        ["fail2ban-client", "set", jail, "banip", "45.9.9.9", "2a00::9"], check=True
+    )
     secret = webhook.tokens["feed:fgt1"]
 
     def lines(path: str) -> list[str]:
