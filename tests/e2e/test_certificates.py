@@ -82,10 +82,25 @@ def test_a_name_that_is_added_reaches_the_certificate_and_the_ca_in_one_apply(
     assert (again.code, again.changes("bh1"), again.changes("fgt1")) == (0, [], [])
 
 
+def has_answered_by_each_worker(site: LabSite) -> bool:
+    """Return whether each of the two workers answers while the other one is stopped."""
+    workers = "pgrep -P $(systemctl show -P MainPID banstitch-receiver)"
+    pids = site.host.console(workers).stdout.split()
+    for pid in pids:
+        site.host.console(f"kill -STOP {pid}", check=True)
+        answered = log_event(site) == [200]
+        site.host.console(f"kill -CONT {pid}", check=True)
+        if not answered:
+            return False
+    return len(pids) == 2
+
+
 def test_a_damaged_certificate_is_logged_to_the_journal_and_the_earlier_one_stays_in_use(
     deployed: LabSite,
 ) -> None:
     server = f"{FOLDER}/server.pem"
+    # a worker that starts now would know no earlier one
+    assert within(60, lambda: has_answered_by_each_worker(deployed))
     deployed.host.console(f"cp -p {server} {server}.n && echo x >{server}.n", check=True)
     deployed.host.console(f"cp -p {server} {server}.kept && mv {server}.n {server}", check=True)
     assert [log_event(deployed) for _ in range(10)] == [[200]] * 10
