@@ -109,10 +109,14 @@ class LabSite:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._enter_host()
-        for unit in self.units:
-            self._stack.enter_context(unit)
-        self.write_inventory()
+        try:
+            self._enter_host()
+            for unit in self.units:
+                self._stack.enter_context(unit)
+            self.write_inventory()
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -66,8 +66,8 @@ def mount(record: Record) -> None:
         (record.directory / part).mkdir(exist_ok=True)
     kept = record.directory / "kept"
     lower = f"{kept}:{record.root}" if kept.is_dir() else record.root
-    # A host that is killed leaves the kernel's cache behind, which a power cut would not, so to wait for the
-    # disk would prove nothing.
+    # "volatile": nothing waits for the disk. What a killed host wrote stays in this kernel's cache, so that
+    # waiting would prove nothing.
     layers = (
         f"volatile,lowerdir={lower},upperdir={record.directory}/upper"
         f",workdir={record.directory}/work"

@@ -14,8 +14,9 @@ from typing import Self
 # Seconds between two looks at the clock, and the delay of one that means a stall.
 BEAT = 0.05
 LATE = 0.25
-# Seconds between two checks of a condition: what takes longer is looked at less often.
-SHORTEST, LONGEST = 0.1, 1.0
+# Seconds between two checks of a condition, at least. What takes long is checked less often, as far as the
+# limit is not near: a sixtieth of it may pass between two checks.
+PAUSE = 0.1
 
 
 class Stopwatch:
@@ -62,5 +63,5 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
         while not holds():
             if (passed := watch.seconds) > seconds:
                 return False
-            time.sleep(min(max(SHORTEST, passed / 10), LONGEST))
+            time.sleep(max(PAUSE, min(passed / 10, seconds / 60)))
     return True
