@@ -12,9 +12,10 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: venv lab  ## watch one site being deployed, attacked, and taken down again; KEEP=1: not taken down
 	$(Q)$(PYTHON) -m tests.demo $(if $(KEEP),--keep)
 
+# Tests of hosts wait much of their time, so more of them run at once than a small machine has cores.
 test: venv lab  ## every test, those that boot hosts included
-	$(Q)echo "running every test, four at a time"
-	$(Q)$(PYTHON) -m pytest -n 4 --dist worksteal
+	$(Q)echo "running every test, six at a time"
+	$(Q)$(PYTHON) -m pytest -n 6 --dist worksteal
 
 check: lint  ## the linters and the unit tests, without the slow ones
 	$(Q)$(PYTHON) -m pytest -n 4 --dist worksteal -m "not slow" tests/unit

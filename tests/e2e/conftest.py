@@ -17,7 +17,7 @@ from tests.e2e.fake_ban_host import (
     write_inventory,
 )
 from tests.e2e.hostile_hosts import Open, World, reply_honestly
-from tests.e2e.labsite import LabSite, fortigate_options
+from tests.e2e.labsite import KeptSite, LabSite, fortigate_options
 from tests.fortigate_bounds import set_bounds
 
 
@@ -41,12 +41,26 @@ def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     set_bounds(monkeypatch, settled=0.02)
 
 
+@pytest.fixture(scope="session")
+def kept_site(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[LabSite]:
+    """A ban host and one FortiGate, deployed and switched off."""
+    folder = tmp_path_factory.mktemp("kept") / "inventory"
+    with LabSite(folder, ready_root, [fortigate_options()]) as lab:
+        done = lab.run("apply", "-y")
+        assert done.code == 0, done.out + done.err
+        lab.host.keep()
+        lab.units[0].stop()
+        yield lab
+
+
 @pytest.fixture
-def deployed(site: LabSite) -> LabSite:
-    """Return the site after an apply."""
-    done = site.run("apply", "-y")
-    assert done.code == 0, done.out + done.err
-    return site
+def deployed(tmp_path: Path, kept_site: LabSite) -> Iterator[LabSite]:
+    """A ban host and one FortiGate that were deployed, after a boot of the host.
+
+    To deploy costs four times what a boot costs.
+    """
+    with KeptSite(tmp_path / "inventory", kept_site) as lab:
+        yield lab
 
 
 @pytest.fixture

@@ -109,14 +109,21 @@ class LabSite:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(self.host)
-        for unit in self.units:
-            self._stack.enter_context(unit)
-        self.write_inventory()
+        try:
+            self._enter_host()
+            for unit in self.units:
+                self._stack.enter_context(unit)
+            self.write_inventory()
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _enter_host(self) -> None:
+        self._stack.enter_context(self.host)
 
     def write_inventory(self, settings: str | None = None) -> None:
         """(Re)write the inventory; ``settings`` are lines of the ban host's variables."""
@@ -179,6 +186,20 @@ class LabSite:
     def list_files(self) -> dict[str, Any]:
         """Every file of the places that an operator looks at, hashed."""
         return dict(self.host.list_files(ignore=NOT_OURS))
+
+
+class KeptSite(LabSite):
+    """A deployed site that was kept. As a context manager, it is up inside and as it was again afterwards."""
+
+    def __init__(self, folder: Path, kept: LabSite) -> None:
+        super().__init__(folder, Path(), [unit.options for unit in kept.units])
+        self.host = kept.host
+        for unit, before in zip(self.units, kept.units, strict=True):
+            unit.restore(before.back_up())
+
+    def _enter_host(self) -> None:
+        self._stack.callback(self.host.restore)
+        self.host.boot()
 
 
 def known_as(address: str, port: int) -> str:

@@ -11,12 +11,10 @@ import http.client
 import ipaddress
 import json
 import ssl
-import statistics
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import pairwise
 from typing import Self
 
 from tests.e2e.labsite import LabSite
@@ -31,7 +29,7 @@ class Meanwhile:
     def __init__(self, once: Callable[[], None], every: float) -> None:
         self._once, self._every = once, every
         self._over = threading.Event()
-        self._began: list[float] = []
+        self.turns = 0  # how often it was begun
         self._thread = threading.Thread(target=self._repeat, daemon=True)
 
     def __enter__(self) -> Self:
@@ -42,21 +40,10 @@ class Meanwhile:
         self._over.set()
         self._thread.join(timeout=60)
 
-    @property
-    def turns(self) -> int:
-        """How often it was begun."""
-        return len(self._began)
-
-    @property
-    def interval(self) -> float:
-        """Seconds from one beginning to the next, the median."""
-        began = list(self._began)
-        return statistics.median(after - before for before, after in pairwise(began))
-
     def _repeat(self) -> None:
         due = time.monotonic()
         while not self._over.wait(max(0.0, due - time.monotonic())):
-            self._began.append(time.monotonic())
+            self.turns += 1
             self._once()
             # what was missed because a turn took long is not made up for in a burst
             due = max(due + self._every, time.monotonic())

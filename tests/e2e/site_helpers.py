@@ -54,12 +54,14 @@ banaction = noop
 
 def add_jail_of_operator(site: LabSite) -> None:
     """An operator's own fail2ban with an own jail, and files of theirs beside ours."""
-    site.host.run("touch /var/log/mine.log /var/log/auth.log && mkdir -p /opt/theirs", check=True)
-    site.host.run("printf '[Definition]\\n' > /etc/fail2ban/action.d/noop.conf", check=True)
-    site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{OPERATORS_JAIL}E", check=True)
-    site.host.run("echo theirs > /opt/theirs/file", check=True)
-    site.host.run(
-        "systemctl restart fail2ban && timeout 120 sh -c 'until fail2ban-client ping; do :; done'",
+    site.host.console(
+        "touch /var/log/mine.log /var/log/auth.log && mkdir -p /opt/theirs", check=True
+    )
+    site.host.console("printf '[Definition]\\n' > /etc/fail2ban/action.d/noop.conf", check=True)
+    site.host.console(f"cat > /etc/fail2ban/jail.local <<'E'\n{OPERATORS_JAIL}E", check=True)
+    site.host.console("echo theirs > /opt/theirs/file", check=True)
+    site.host.console(
+        "systemctl restart fail2ban && timeout 120 sh -c 'until fail2ban-client ping; do sleep 0.1; done'",
         check=True,
     )
 

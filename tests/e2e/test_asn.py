@@ -40,7 +40,7 @@ def put_database(site: LabSite, folder: Path) -> None:
     path = folder / "asn.mmdb"
     write_database(path, dict.fromkeys((*NETWORKS - {"45.4.0.9"}, "45.4.0.9/32"), 64501))
     text = base64.b64encode(path.read_bytes()).decode()
-    site.host.run(["tee", "/root/new"], stdin=text, check=True)
+    site.host.console(["tee", "/root/new"], stdin=text, check=True)
     site.host.console(
         f"mkdir -p /var/lib/GeoIP && base64 -d < /root/new > {DATABASE}.new"
         f" && mv {DATABASE}.new {DATABASE}",
@@ -53,7 +53,7 @@ def fail(site: LabSite, *addresses: str) -> None:
     lines = "".join(
         f"{time.time():.6f} fgt1 {NAME} failure {address} {name} -\n" for address in addresses
     )
-    site.host.run(["tee", "-a", "/var/log/banstitch/events.log"], stdin=lines, check=True)
+    site.host.console(["tee", "-a", "/var/log/banstitch/events.log"], stdin=lines, check=True)
 
 
 def test_three_sources_ban_their_system_and_the_rule_can_be_turned_off(

@@ -41,20 +41,19 @@ def attack(site: LabSite, address: str, user: str = "bob") -> str:
 
 
 def test_a_ban_names_the_firewall_and_holds_the_log_line_over_restarts_and_redeployments(
-    site: LabSite,
+    deployed: LabSite,
 ) -> None:
-    assert site.run("apply", "-y").code == 0
-    line = attack(site, ATTACKER, USER)
+    line = attack(deployed, ATTACKER, USER)
 
-    (ban,) = history(site)
+    (ban,) = history(deployed)
     assert (ban["what"], ban["address"], ban["fortigate"]) == ("ban", ATTACKER, "fgt1")
     assert ban["event"] == line
     clean = f"banstitch-sslvpn_login_failed {ATTACKER} {ATTACKER} fgt1"
     assert [event.partition(" ")[2] for event in ban["events"]] == [clean] * 3
-    table = site.run("bans", "--history").out.splitlines()
+    table = deployed.run("bans", "--history").out.splitlines()
     assert [ATTACKER in table[1], "fgt1" in table[1], table[2]] == [True, True, f"    {line}"]
-    assert "user=" not in site.host.read(f"{LOGS}/events.log")
-    modes = site.host.run(f"stat -c '%a %U %G %n' {LOGS}/*", check=True).stdout.splitlines()
+    assert "user=" not in deployed.host.read(f"{LOGS}/events.log")
+    modes = deployed.host.console(f"stat -c '%a %U %G %n' {LOGS}/*", check=True).stdout.splitlines()
     assert modes == [
         f"640 root banstitch {LOGS}/audit.log",
         f"660 root banstitch {LOGS}/events.log",
@@ -64,29 +63,28 @@ def test_a_ban_names_the_firewall_and_holds_the_log_line_over_restarts_and_redep
     ]
 
     # fail2ban reads the old events again; what it restores is no new ban
-    site.host.run("fail2ban-client reload", check=True)
-    site.host.run("systemctl restart fail2ban", check=True)
+    deployed.host.console("fail2ban-client reload", check=True)
+    deployed.host.console("systemctl restart fail2ban", check=True)
     moved = f"cp -p {LOGS}/evidence.log {LOGS}/evidence.log.1 && truncate -s 0 {LOGS}/evidence.log"
-    site.host.run(moved, check=True)
-    second = attack(site, SECOND)
-    assert [(e["address"], e["event"]) for e in history(site)] == [
+    deployed.host.console(moved, check=True)
+    second = attack(deployed, SECOND)
+    assert [(e["address"], e["event"]) for e in history(deployed)] == [
         (ATTACKER, line),
         (SECOND, second),
     ]
 
-    assert site.run("teardown", "-y").code == 0
-    assert site.host.run(f"stat -c %U {LOGS}/* | sort -u", check=True).stdout == "root\n"
-    assert site.run("apply", "-y").code == 0
-    third = attack(site, "203.0.113.41")
-    assert [e["event"] for e in history(site)][-1] == third
-    assert site.run("teardown", "-y", "--purge-data").code == 0
-    assert site.host.run(f"ls -d {LOGS}").stdout == ""
+    assert deployed.run("teardown", "-y").code == 0
+    assert deployed.host.console(f"stat -c %U {LOGS}/* | sort -u", check=True).stdout == "root\n"
+    assert deployed.run("apply", "-y").code == 0
+    third = attack(deployed, "203.0.113.41")
+    assert [e["event"] for e in history(deployed)][-1] == third
+    assert deployed.run("teardown", "-y", "--purge-data").code == 0
+    assert deployed.host.console(f"ls -d {LOGS}").stdout == ""
 
 
-def test_in_a_burst_each_ban_has_its_own_event(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
+def test_in_a_burst_each_ban_has_its_own_event(deployed: LabSite) -> None:
     token, attackers = (
-        tokens(site)["webhook:fgt1"],
+        tokens(deployed)["webhook:fgt1"],
         [f"45.0.{n >> 8}.{n & 255}" for n in range(600)],
     )
     posts = (
@@ -99,22 +97,21 @@ def test_in_a_burst_each_ban_has_its_own_event(site: LabSite) -> None:
         for address in attackers
     )
 
-    answers = run((site.host.address, 5000), posts, at_once=8, encrypt=trusting(site))
+    answers = run((deployed.host.address, 5000), posts, at_once=8, encrypt=trusting(deployed))
 
     assert answers.statuses == {200: 1800}
-    assert within(180, lambda: len(history(site)) == 600)
-    by_address = {entry["address"]: entry for entry in history(site)}
+    assert within(180, lambda: len(history(deployed)) == 600)
+    by_address = {entry["address"]: entry for entry in history(deployed)}
     assert sorted(by_address) == sorted(attackers)
     for address, entry in by_address.items():
         assert entry["fortigate"] == "fgt1"
         assert f'user="{address}-2"' in entry["event"]
 
 
-def test_a_ban_is_made_and_noted_although_its_event_cannot_be_kept(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
-    site.host.run(f"chmod 600 {LOGS}/evidence.log", check=True)
-    attack(site, ATTACKER)
-    (ban,) = history(site)
+def test_a_ban_is_made_and_noted_although_its_event_cannot_be_kept(deployed: LabSite) -> None:
+    deployed.host.console(f"chmod 600 {LOGS}/evidence.log", check=True)
+    attack(deployed, ATTACKER)
+    (ban,) = history(deployed)
     assert (ban["fortigate"], ban["event"]) == (None, None)
     assert len(ban["events"]) == 3
-    assert json.loads(site.host.read(f"{LOGS}/audit.log")) == ban
+    assert json.loads(deployed.host.read(f"{LOGS}/audit.log")) == ban

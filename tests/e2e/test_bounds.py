@@ -46,12 +46,12 @@ def health(site: LabSite) -> tuple[int, list[str]]:
 def test_over_the_size_of_the_feed_the_newest_offenders_stay_and_the_operator_is_warned(
     site: LabSite,
 ) -> None:
-    site.host.run(["fail2ban-client", "set", JAIL, "banip", *OLD], check=True)
+    site.host.console(["fail2ban-client", "set", JAIL, "banip", *OLD], check=True)
     assert within(60, lambda: feed(site) == set(OLD))
     assert health(site) == (200, [])
     second = int(time.time())
     assert within(60, lambda: int(time.time()) > second)  # who came later is told in seconds
-    site.host.run(["fail2ban-client", "set", JAIL, "banip", *NEW], check=True)
+    site.host.console(["fail2ban-client", "set", JAIL, "banip", *NEW], check=True)
 
     assert within(60, lambda: set(NEW) < feed(site))
     assert len(feed(site)) == LIMIT
@@ -63,17 +63,17 @@ def test_over_the_size_of_the_feed_the_newest_offenders_stay_and_the_operator_is
     banned = site.run("bans", "--json").target("bh1")["bans"]
     assert {ban["address"] for ban in banned} == {*OLD, *NEW}
 
-    site.host.run(["fail2ban-client", "set", JAIL, "unbanip", *NEW], check=True)
+    site.host.console(["fail2ban-client", "set", JAIL, "unbanip", *NEW], check=True)
     assert within(60, lambda: feed(site) == set(OLD))
     assert within(60, lambda: health(site) == (200, []))
     # bans by hand are the last to go: they would leave no room for an attacker
-    site.host.run(["fail2ban-client", "set", JAIL, "unbanip", *OLD], check=True)
+    site.host.console(["fail2ban-client", "set", JAIL, "unbanip", *OLD], check=True)
     assert within(60, lambda: feed(site) == set())
 
 
 def freed(site: LabSite, address: str) -> None:
     """Unban the only one who is banned."""
-    site.host.run(["fail2ban-client", "set", JAIL, "unbanip", address], check=True)
+    site.host.console(["fail2ban-client", "set", JAIL, "unbanip", address], check=True)
     assert within(60, lambda: feed(site) == set())
 
 

@@ -56,7 +56,7 @@ def test_a_first_apply_works_where_the_package_starts_fail2ban(tmp_path: Path) -
 @pytest.mark.parametrize("suite", FAIL2BAN)
 def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -> None:
     with LabSite(tmp_path / "inventory", build_ready_root(suite), [fortigate_options()]) as site:
-        version = site.host.run(["fail2ban-client", "--version"], check=True).stdout
+        version = site.host.console(["fail2ban-client", "--version"], check=True).stdout
         assert FAIL2BAN[suite] in version
         before = site.list_files()
 
@@ -74,13 +74,13 @@ def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -
         hostile_addresses_ban_nobody(site)
         a_login_that_is_no_text_is_refused_like_any_other(site)
 
-        said = site.host.run("systemd-analyze security banstitch-receiver", check=True).stdout
+        said = site.host.console("systemd-analyze security banstitch-receiver", check=True).stdout
         (rating,) = re.findall(r"level for banstitch-receiver.service: ([0-9.]+)", said)
         assert float(rating) <= 1.2
 
         assert site.run("ban", "203.0.113.5", "--for", "-1").code == 0
         assert site.run("unban", ATTACKER).code == 0
-        site.host.run("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)
+        site.host.console("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)
         verified = site.run("verify")
         # the hostile posts above could not be read: that is no site that is well
         assert verified.code == 2, verified.out + verified.err

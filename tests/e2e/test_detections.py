@@ -30,15 +30,15 @@ def section(shown: str, name: str) -> str:
     return rest.partition("\nend\n")[0]
 
 
-def test_each_detection_bans_through_its_own_stitch_and_jail(site: LabSite) -> None:
+def test_each_detection_bans_through_its_own_stitch_and_jail(deployed: LabSite) -> None:
     names = list(CATALOGUE)
-    site.write_inventory(
+    deployed.write_inventory(
         f"detection_enabled: [{', '.join(names)}]\ndetection_max_retry: 1\n"
         "detection_success_events: true"
     )
-    applied = site.run("apply", "-y")
+    applied = deployed.run("apply", "-y")
     assert applied.code == 0, applied.out + applied.err
-    unit, wanted = site.units[0], set()
+    unit, wanted = deployed.units[0], set()
     for kind in ("trigger", "stitch"):
         made = re.findall(r'edit "banstitch_(\w+)"', section(unit.show(), f"automation-{kind}"))
         assert sorted(made) == sorted(list_triggers()), kind
@@ -52,11 +52,11 @@ def test_each_detection_bans_through_its_own_stitch_and_jail(site: LabSite) -> N
     # the stitch itself does not fire for another kind of error
     assert unit.log_event(OTHER_ERROR) == []
 
-    assert within(60, lambda: all(denied(site, address) for _, address in wanted))
-    assert not denied(site, "203.0.113.99") or "203.0.113.0/24" in site.run("bans").out
-    bans = site.run("bans", "--json").target("bh1")["bans"]
+    assert within(60, lambda: all(denied(deployed, address) for _, address in wanted))
+    assert not denied(deployed, "203.0.113.99") or "203.0.113.0/24" in deployed.run("bans").out
+    bans = deployed.run("bans", "--json").target("bh1")["bans"]
     assert {(ban["jail"], ban["address"]) for ban in bans} >= wanted
-    assert site.run("plan").code == 0
+    assert deployed.run("plan").code == 0
 
 
 def list_triggers() -> Iterator[str]:
@@ -68,14 +68,14 @@ def list_triggers() -> Iterator[str]:
         yield from [f"{base}_lockout"] * bool(detection.lockout_ids)
 
 
-def test_every_kind_of_event_reaches_the_event_log(site: LabSite) -> None:
+def test_every_kind_of_event_reaches_the_event_log(deployed: LabSite) -> None:
     """Failures, logins and lock-outs of each detection, in every form that it has a sample of."""
-    site.write_inventory(
+    deployed.write_inventory(
         f"detection_enabled: [{', '.join(CATALOGUE)}]\ndetection_success_events: true"
     )
-    applied = site.run("apply", "-y")
+    applied = deployed.run("apply", "-y")
     assert applied.code == 0, applied.out + applied.err
-    unit, wanted = site.units[0], []
+    unit, wanted = deployed.units[0], []
     for detection in CATALOGUE.values():
         for match in detection.matches:
             if match.line.startswith(("banstitch ", "-", "1: ", "<")) or match.user is None:
@@ -83,15 +83,15 @@ def test_every_kind_of_event_reaches_the_event_log(site: LabSite) -> None:
             statuses = [delivery.status for delivery in unit.log_event(match.line)]
             assert statuses == [200], (detection.name, match.line)
             wanted.append((detection.name, match.kind, match.address, match.user))
-    entries = map(read_line, site.host.read("/var/log/banstitch/events.log").splitlines())
+    entries = map(read_line, deployed.host.read("/var/log/banstitch/events.log").splitlines())
     assert [(e.detection, e.kind, e.address, e.user) for e in entries] == wanted
     assert {kind for _, kind, _, _ in wanted} == {"failure", "success", "lockout"}
 
     # without logins their triggers go, and nothing else does
-    site.write_inventory(
+    deployed.write_inventory(
         f"detection_enabled: [{', '.join(CATALOGUE)}]\ndetection_success_events: false"
     )
-    planned = site.run("plan")
+    planned = deployed.run("plan")
     assert "banstitch_sslvpn_login_ok" in planned.out
     assert "banstitch_admin_login_lockout" not in planned.out
 
@@ -112,13 +112,13 @@ USER = 'logid="0102043009" type="event" subtype="user" vd="root" srcip={} user="
 
 
 def test_each_detection_has_its_own_thresholds_ban_time_and_ignore_list(
-    site: LabSite, tmp_path: Path
+    deployed: LabSite, tmp_path: Path
 ) -> None:
     (tmp_path / "allow.txt").write_text("203.0.113.208/28  # the office\n2001:db8:7::/48\n")
-    site.write_inventory(OWN.format(allow=tmp_path / "allow.txt"))
-    applied = site.run("apply", "-y")
+    deployed.write_inventory(OWN.format(allow=tmp_path / "allow.txt"))
+    applied = deployed.run("apply", "-y")
     assert applied.code == 0, applied.out + applied.err
-    log = site.units[0].log_event
+    log = deployed.units[0].log_event
     spared = ("203.0.113.200", "203.0.113.210", "2001:db8:7::9")
     for address in spared:
         log(EVENT.format(address=address, user="x"))
@@ -131,7 +131,7 @@ def test_each_detection_has_its_own_thresholds_ban_time_and_ignore_list(
 
     def banned() -> set[tuple[str, str, float]]:
         """Jail, address and the minutes for which it is banned; -1 is for ever."""
-        found = site.run("bans", "--json").target("bh1")["bans"]
+        found = deployed.run("bans", "--json").target("bh1")["bans"]
         return {(b["jail"], b["address"], max(-1, (b["until"] - b["since"]) // 60)) for b in found}
 
     wanted = {
@@ -141,33 +141,35 @@ def test_each_detection_has_its_own_thresholds_ban_time_and_ignore_list(
     }
     assert within(60, lambda: banned() == wanted), banned()
     for address in (*spared, "203.0.113.130"):
-        refused = site.run("ban", address, "--detection", "ipsec_psk_failed")
+        refused = deployed.run("ban", address, "--detection", "ipsec_psk_failed")
         assert refused.code == 1, address
         assert "ignore list" in refused.out + refused.err
-    site.host.run("systemctl restart fail2ban", check=True)
-    assert within(60, lambda: denied(site, "203.0.113.5"))
+    deployed.host.console("systemctl restart fail2ban", check=True)
+    assert within(60, lambda: denied(deployed, "203.0.113.5"))
     assert within(60, lambda: banned() == wanted), banned()
 
 
-def test_a_repeat_offender_is_banned_for_longer_and_counted(site: LabSite) -> None:
-    site.write_inventory(
+def test_a_repeat_offender_is_banned_for_longer_and_counted(deployed: LabSite) -> None:
+    deployed.write_inventory(
         "detection_max_retry: 1\ndetection_increment: true\ndetection_increment_factor: 100"
     )
-    applied = site.run("apply", "-y")
+    applied = deployed.run("apply", "-y")
     assert applied.code == 0, applied.out + applied.err
     # shorter than the inventory allows, because fail2ban lengthens a ban up to 10 s after it began
-    site.host.run(f"fail2ban-client set {JAIL} bantime 12", check=True)
-    site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
-    assert within(60, lambda: denied(site, ATTACKER))
-    assert within(60, lambda: not denied(site, ATTACKER))
-    assert within(60, lambda: not site.host.run(f"fail2ban-client get {JAIL} banip").stdout.strip())
+    deployed.host.console(f"fail2ban-client set {JAIL} bantime 12", check=True)
+    deployed.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    assert within(60, lambda: denied(deployed, ATTACKER))
+    assert within(60, lambda: not denied(deployed, ATTACKER))
+    assert within(
+        60, lambda: not deployed.host.console(f"fail2ban-client get {JAIL} banip").stdout.strip()
+    )
 
-    site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    deployed.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
 
-    assert within(60, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: denied(deployed, ATTACKER))
 
     def longer() -> bool:
-        (ban,) = site.run("bans", "--json").target("bh1")["bans"]
+        (ban,) = deployed.run("bans", "--json").target("bh1")["bans"]
         return bool(ban["until"] - ban["since"] >= 1199 and ban["count"] == 2)
 
     assert within(60, longer)

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
@@ -91,7 +91,8 @@ class Disturbed:
             given_up = threading.Event()
             timer = threading.Timer(60, given_up.set)
             timer.start()
-            while not seen.exists() and not given_up.is_set():
+            # a loop without a pause would take the time of the host that is watched
+            while not seen.exists() and not given_up.wait(0.001):
                 pass
             timer.cancel()
             disturb()
@@ -125,7 +126,7 @@ class Disturbed:
 @pytest.fixture(scope="module")
 def undisturbed(
     tmp_path_factory: pytest.TempPathFactory, ready_root: Path
-) -> Iterator[tuple[Any, list[int]]]:
+) -> tuple[Any, list[int]]:
     """What an undisturbed apply leaves behind, and how much it said to each target."""
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("undisturbed") / "inventory"
@@ -135,7 +136,7 @@ def undisturbed(
             proxy.at(1 << 60, lambda: None)
         lab.apply(lambda disturb: None, "killing")
         assert site.run("verify").code == 0
-        yield lab.state(), lab.said()
+        return lab.state(), lab.said()
 
 
 @pytest.mark.parametrize(
@@ -168,39 +169,42 @@ def agent_pid(site: LabSite) -> str:
     return site.host.console("pgrep -f 'sys.stdin.buffer' | head -1").stdout.strip()
 
 
-def test_a_pending_restart_survives_the_death_of_the_agent(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
-    before = site.host.run("systemctl show -P MainPID banstitch-receiver").stdout
+def test_a_pending_restart_survives_the_death_of_the_agent(deployed: LabSite) -> None:
+    before = deployed.host.console("systemctl show -P MainPID banstitch-receiver").stdout
     # the first thing after the files are in place now takes long enough to die in
-    site.host.run("mkdir -p /etc/systemd/system/fail2ban.service.d", check=True)
+    deployed.host.console("mkdir -p /etc/systemd/system/fail2ban.service.d", check=True)
     slow = (
         "[Service]\\nExecReload=\\nExecReload=/bin/sleep 60\\nExecStop=\\nExecStop=/bin/sleep 60\\n"
     )
-    site.host.run(f"printf '{slow}' > /etc/systemd/system/fail2ban.service.d/slow.conf", check=True)
-    site.host.run("systemctl daemon-reload", check=True)
-    site.write_inventory("receiver_ignore: [203.0.113.0/24]\ndetection_max_retry: 4")
-    process = subprocess.Popen(
-        site.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    deployed.host.console(
+        f"printf '{slow}' > /etc/systemd/system/fail2ban.service.d/slow.conf", check=True
     )
-    app = site.host.filesystem / "opt/banstitch/receiver/config.py"
-    jail = site.host.filesystem / "etc/fail2ban/jail.d/banstitch.conf"
-    while "203.0.113.0/24" not in app.read_text() or "maxretry = 4" not in jail.read_text():
-        assert process.poll() is None
-    site.host.console(f"kill -9 {agent_pid(site)}")
+    deployed.host.console("systemctl daemon-reload", check=True)
+    deployed.write_inventory("receiver_ignore: [203.0.113.0/24]\ndetection_max_retry: 4")
+    process = subprocess.Popen(
+        deployed.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    app = deployed.host.filesystem / "opt/banstitch/receiver/config.py"
+    jail = deployed.host.filesystem / "etc/fail2ban/jail.d/banstitch.conf"
+    assert wait_until(
+        lambda: "203.0.113.0/24" in app.read_text() and "maxretry = 4" in jail.read_text(), 50
+    )
+    assert process.poll() is None
+    deployed.host.console(f"kill -9 {agent_pid(deployed)}")
     process.wait(timeout=300)
-    site.host.run("rm -r /etc/systemd/system/fail2ban.service.d", check=True)
-    site.host.run("systemctl daemon-reload", check=True)
-    assert site.host.run("systemctl show -P MainPID banstitch-receiver").stdout == before
+    deployed.host.console("rm -r /etc/systemd/system/fail2ban.service.d", check=True)
+    deployed.host.console("systemctl daemon-reload", check=True)
+    assert deployed.host.console("systemctl show -P MainPID banstitch-receiver").stdout == before
 
-    plan = site.run("plan", "--json")
+    plan = deployed.run("plan", "--json")
     assert plan.code == 2
     assert ("restart", "service:banstitch-receiver.service") in plan.changes("bh1")
     reasons = {change["reason"] for change in plan.target("bh1")["changes"]}
     assert "owed since an interrupted run" in reasons
 
-    assert site.run("apply", "-y").code == 0
-    assert site.host.run("systemctl show -P MainPID banstitch-receiver").stdout != before
-    assert site.run("verify").code == 0
+    assert deployed.run("apply", "-y").code == 0
+    assert deployed.host.console("systemctl show -P MainPID banstitch-receiver").stdout != before
+    assert deployed.run("verify").code == 0
 
 
 @pytest.mark.parametrize("moment", ON_HOST)

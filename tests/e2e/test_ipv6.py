@@ -29,7 +29,7 @@ def attack(site: LabSite, *addresses: str) -> None:
 
 def held(site: LabSite) -> set[str]:
     """Return the bans that fail2ban itself lists; none while it starts."""
-    listed = site.host.run(["fail2ban-client", "get", JAIL, "banip"])
+    listed = site.host.console(["fail2ban-client", "get", JAIL, "banip"])
     return set() if listed.returncode else set(listed.stdout.split())
 
 
@@ -38,7 +38,7 @@ def forge(site: LabSite, *networks: str) -> None:
     name, now = "sslvpn_login_failed", f"{time.time():.6f}"
     forms = (f"{now} {name} {{}}", f"{now} fgt1 {name} failure {{}} - -")
     lines = "".join(f"{form.format(network)}\n" * 3 for form in forms for network in networks)
-    site.host.run(["tee", "-a", "/var/log/banstitch/events.log"], stdin=lines, check=True)
+    site.host.console(["tee", "-a", "/var/log/banstitch/events.log"], stdin=lines, check=True)
 
 
 @pytest.mark.parametrize("suite", FAIL2BAN)
@@ -60,17 +60,17 @@ def test_a_network_is_counted_banned_restored_and_freed_on(tmp_path: Path, suite
         assert within(60, lambda: denied(site, "2001:db8:5:6::9"))
         assert not denied(site, "2001:db8:5:6::8")
         assert not denied(site, SPARED)
-        refused = site.host.run(["fail2ban-client", "set", JAIL, "banip", "2001:db8:5:6::/64"])
+        refused = site.host.console(["fail2ban-client", "set", JAIL, "banip", "2001:db8:5:6::/64"])
         assert refused.returncode == 0
         assert within(60, lambda: held(site) == {NETWORK, "2001:db8:5:6::9"})
         assert feed(site) == {NETWORK, "2001:db8:5:6::9"}
 
-        site.host.run("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)
+        site.host.console("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)
         assert within(60, lambda: held(site) == {NETWORK, "2001:db8:5:6::9"})
         assert feed(site) == {NETWORK, "2001:db8:5:6::9"}
         # fail2ban's own database knows the networks as well
         lost = f"systemctl stop fail2ban; rm {SPOOL_FILE}; systemctl start fail2ban"
-        site.host.run(lost, check=True)
+        site.host.console(lost, check=True)
         assert within(60, lambda: held(site) == {NETWORK, "2001:db8:5:6::9"})
         assert within(60, lambda: denied(site, "2001:db8:1:2::7"))
 
@@ -84,7 +84,7 @@ def test_a_network_is_counted_banned_restored_and_freed_on(tmp_path: Path, suite
 
         attack(site, "2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2::3")
         assert within(60, lambda: denied(site, "2001:db8:1:2::4"))
-        site.host.run(["fail2ban-client", "set", JAIL, "unbanip", NETWORK], check=True)
+        site.host.console(["fail2ban-client", "set", JAIL, "unbanip", NETWORK], check=True)
         assert within(60, lambda: not denied(site, "2001:db8:1:2::4"))
         assert denied(site, "2001:db8:1:2::5")
         verified = site.run("verify", "-e", "enforcement_ipv6=true")

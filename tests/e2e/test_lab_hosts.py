@@ -74,6 +74,25 @@ def test_files_are_written_read_and_listed(debian_host: Boot, bare_root: Path) -
     assert host.read_stamps(["/etc/motd"]) != stamp
 
 
+def test_a_host_returns_to_the_disk_that_was_kept(debian_host: Boot, bare_root: Path) -> None:
+    host = debian_host(bare_root)
+    host.run("echo kept > /etc/motd; rm /etc/issue; mkdir /opt/empty", check=True)
+    host.keep()
+    kept, key = host.list_files(), host.host_key_line
+    for _ in range(2):
+        host.boot()
+        host.run("echo lost > /etc/motd; echo lost > /etc/issue; rmdir /opt/empty", check=True)
+        host.restore()
+        assert not host.running
+        assert host.list_files() == kept
+    host.boot()
+    assert host.read("/etc/motd") == "kept\n"
+    assert host.host_key_line == key
+    record = host.record
+    host.down()
+    assert residue(record) == []
+
+
 def test_a_failing_command_raises_an_error_on_request(debian_host: Boot, bare_root: Path) -> None:
     with pytest.raises(LabError, match="no-such-file"):
         debian_host(bare_root).read("/no-such-file")

@@ -32,87 +32,81 @@ def posted(site: LabSite, token: str) -> int:
 
 
 def test_rotate_gives_new_secrets_and_drops_the_old_once_the_firewall_has_them(
-    site: LabSite,
+    deployed: LabSite,
 ) -> None:
-    assert site.run("apply", "-y").code == 0
-    before = tokens(site)
+    before = tokens(deployed)
 
-    rotated = site.run("rotate", "-y", "--json")
+    rotated = deployed.run("rotate", "-y", "--json")
 
     assert rotated.code == 0, rotated.out + rotated.err
-    after = tokens(site)
+    after = tokens(deployed)
     assert after.keys() == before.keys()
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"webhook:fgt1", "feed:fgt1"}
     assert not [secret for secret in [*before.values(), *after.values()] if secret in rotated.out]
-    assert site.run("verify").code == 0
+    assert deployed.run("verify").code == 0
     for _ in range(3):
-        (delivery,) = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+        (delivery,) = deployed.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
         assert delivery.status == 200
-    assert within(60, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: denied(deployed, ATTACKER))
 
 
 def test_a_firewall_that_cannot_be_reached_keeps_working_with_its_old_secrets(
-    site: LabSite,
+    deployed: LabSite,
 ) -> None:
-    assert site.run("apply", "-y").code == 0
-    site.units[0].faults.drop_at = "set value"
+    deployed.units[0].faults.drop_at = "set value"
 
-    half = site.run("rotate", "-y")
+    half = deployed.run("rotate", "-y")
 
     assert half.code in (1, 4)
-    assert "webhook:fgt1#old" in tokens(site)
-    (delivery,) = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    assert "webhook:fgt1#old" in tokens(deployed)
+    (delivery,) = deployed.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
     assert delivery.status == 200
-    both = [tokens(site)[f"webhook:fgt1{old}"] for old in ("", "#old")]
-    assert [posted(site, token) for token in (*both, "neither")] == [200, 200, 401]
-    assert site.run("apply", "-y").code == 0
-    assert "webhook:fgt1#old" not in tokens(site)
-    assert [posted(site, token) for token in both] == [200, 401]
-    assert site.run("verify").code == 0
+    both = [tokens(deployed)[f"webhook:fgt1{old}"] for old in ("", "#old")]
+    assert [posted(deployed, token) for token in (*both, "neither")] == [200, 200, 401]
+    assert deployed.run("apply", "-y").code == 0
+    assert "webhook:fgt1#old" not in tokens(deployed)
+    assert [posted(deployed, token) for token in both] == [200, 401]
+    assert deployed.run("verify").code == 0
 
 
-def test_an_operator_bans_unbans_and_lists_addresses(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
-
-    assert site.run("ban", ATTACKER, "--for", "1h", "--why", "seen elsewhere").code == 0
-    assert within(60, lambda: denied(site, ATTACKER))
-    listed = site.run("bans", "--json")
+def test_an_operator_bans_unbans_and_lists_addresses(deployed: LabSite) -> None:
+    assert deployed.run("ban", ATTACKER, "--for", "1h", "--why", "seen elsewhere").code == 0
+    assert within(60, lambda: denied(deployed, ATTACKER))
+    listed = deployed.run("bans", "--json")
     (ban,) = listed.target("bh1")["bans"]
     assert ban["address"] == ATTACKER
     assert abs(ban["until"] - ban["since"] - 3600) <= 1
-    assert ATTACKER in site.run("bans").out
+    assert ATTACKER in deployed.run("bans").out
 
-    assert site.run("unban", ATTACKER).code == 0
-    assert within(60, lambda: not denied(site, ATTACKER))
-    site.host.run("systemctl restart fail2ban", check=True)
-    assert site.run("bans", "--json").target("bh1")["bans"] == []
-    assert not denied(site, ATTACKER)
-    history = site.run("bans", "--history", "--json").target("bh1")["history"]
+    assert deployed.run("unban", ATTACKER).code == 0
+    assert within(60, lambda: not denied(deployed, ATTACKER))
+    deployed.host.console("systemctl restart fail2ban", check=True)
+    assert deployed.run("bans", "--json").target("bh1")["bans"] == []
+    assert not denied(deployed, ATTACKER)
+    history = deployed.run("bans", "--history", "--json").target("bh1")["history"]
     assert [entry["what"] for entry in history] == ["ban", "unban"]
     assert history[0]["why"] == "seen elsewhere"
     assert "@" in history[0]["by"]
 
 
-def test_ban_and_unban_report_their_effect(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
-
-    first = site.run("ban", f"::ffff:{ATTACKER}", "--for", "1h", "--json").target("bh1")
-    longer = site.run("ban", ATTACKER, "--for", "1m", "--json").target("bh1")
+def test_ban_and_unban_report_their_effect(deployed: LabSite) -> None:
+    first = deployed.run("ban", f"::ffff:{ATTACKER}", "--for", "1h", "--json").target("bh1")
+    longer = deployed.run("ban", ATTACKER, "--for", "1m", "--json").target("bh1")
 
     assert (first["state"], longer["state"]) == ("changed", "ok")
     assert first["until"] == longer["until"] > 0
     assert any("banned until" in note for note in first["notes"])
     assert any("nothing was changed" in note for note in longer["notes"])
-    assert within(60, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: denied(deployed, ATTACKER))
 
-    assert site.run("ban", "198.0.0.0/9", "--for", "1h").code == 0
-    freed = site.run("unban", ATTACKER, "--json").target("bh1")
-    again = site.run("unban", ATTACKER, "--json").target("bh1")
+    assert deployed.run("ban", "198.0.0.0/9", "--for", "1h").code == 0
+    freed = deployed.run("unban", ATTACKER, "--json").target("bh1")
+    again = deployed.run("unban", ATTACKER, "--json").target("bh1")
     assert (freed["state"], freed["notes"]) == ("changed", ["still denied: within 198.0.0.0/9"])
     assert again["state"] == "ok"
     assert again["notes"] == ["was not banned", "still denied: within 198.0.0.0/9"]
-    assert "note: was not banned" in site.run("unban", ATTACKER).out
+    assert "note: was not banned" in deployed.run("unban", ATTACKER).out
 
 
 def fail_three_times(site: LabSite, address: str) -> None:
@@ -121,46 +115,45 @@ def fail_three_times(site: LabSite, address: str) -> None:
 
 
 def test_whom_an_operator_allows_is_freed_and_not_banned_until_the_allowance_ends(
-    site: LabSite,
+    deployed: LabSite,
 ) -> None:
-    assert site.run("apply", "-y").code == 0
-    assert site.run("ban", ATTACKER, "--for", "1h").code == 0
+    assert deployed.run("ban", ATTACKER, "--for", "1h").code == 0
 
-    given = site.run("allow", ATTACKER, "--for", "8h", "--why", "a customer", "--json")
+    given = deployed.run("allow", ATTACKER, "--for", "8h", "--why", "a customer", "--json")
 
     assert given.code == 0, given.out + given.err
     allowed = given.target("bh1")
     assert allowed["state"] == "changed"
     assert f"its ban ended: {ATTACKER}" in allowed["notes"]
-    assert site.run("bans", "--json").target("bh1")["bans"] == []
-    again = site.run("allow", ATTACKER, "--for", "1h", "--json").target("bh1")
+    assert deployed.run("bans", "--json").target("bh1")["bans"] == []
+    again = deployed.run("allow", ATTACKER, "--for", "1h", "--json").target("bh1")
     assert (again["state"], again["until"]) == ("ok", allowed["until"])
-    assert f"{ATTACKER} is allowed until" in site.run("bans").out
+    assert f"{ATTACKER} is allowed until" in deployed.run("bans").out
 
-    site.host.run("systemctl restart fail2ban", check=True)
-    fail_three_times(site, ATTACKER)
-    fail_three_times(site, "203.0.113.90")
-    assert within(60, lambda: denied(site, "203.0.113.90"))
-    assert not denied(site, ATTACKER)
+    deployed.host.console("systemctl restart fail2ban", check=True)
+    fail_three_times(deployed, ATTACKER)
+    fail_three_times(deployed, "203.0.113.90")
+    assert within(60, lambda: denied(deployed, "203.0.113.90"))
+    assert not denied(deployed, ATTACKER)
 
-    assert site.run("unallow", ATTACKER, "--why", "done").code == 0
-    assert site.run("unallow", ATTACKER, "--json").target("bh1")["notes"] == ["was not allowed"]
-    fail_three_times(site, ATTACKER)
-    assert within(60, lambda: denied(site, ATTACKER))
-    acts = [(e["what"], e["why"]) for e in history(site) if e["what"].endswith("allow")]
+    assert deployed.run("unallow", ATTACKER, "--why", "done").code == 0
+    assert deployed.run("unallow", ATTACKER, "--json").target("bh1")["notes"] == ["was not allowed"]
+    fail_three_times(deployed, ATTACKER)
+    assert within(60, lambda: denied(deployed, ATTACKER))
+    acts = [(e["what"], e["why"]) for e in history(deployed) if e["what"].endswith("allow")]
     assert acts == [("allow", "a customer"), ("unallow", "done")]
-    assert site.run("teardown", "-y", "--purge-data").code == 0
-    assert list_leftovers(site) == []
+    assert deployed.run("teardown", "-y", "--purge-data").code == 0
+    assert list_leftovers(deployed) == []
 
 
-def test_unban_reports_a_ban_of_a_disabled_detection(site: LabSite) -> None:
-    site.write_inventory("detection_enabled: [sslvpn_login_failed, admin_login_failed]")
-    assert site.run("apply", "-y").code == 0
-    assert site.run("ban", ATTACKER, "--detection", "admin_login_failed").code == 0
-    site.write_inventory("")
-    assert site.run("apply", "-y").code == 0
+def test_unban_reports_a_ban_of_a_disabled_detection(deployed: LabSite) -> None:
+    deployed.write_inventory("detection_enabled: [sslvpn_login_failed, admin_login_failed]")
+    assert deployed.run("apply", "-y").code == 0
+    assert deployed.run("ban", ATTACKER, "--detection", "admin_login_failed").code == 0
+    deployed.write_inventory("")
+    assert deployed.run("apply", "-y").code == 0
 
-    told = site.run("unban", ATTACKER, "--json").target("bh1")
+    told = deployed.run("unban", ATTACKER, "--json").target("bh1")
 
     assert told["state"] == "ok"
     off = "banned in banstitch-admin_login_failed, which is off; comes back when it is on"
@@ -171,15 +164,15 @@ def test_a_ban_without_effect_is_explained(site: LabSite) -> None:
     assert site.run("ban", ATTACKER, "--json").target("bh1")["error"] == "not deployed: run apply"
     assert site.run("apply", "-y").code == 0
     assert site.run("ban", ATTACKER, "--for", "1h").code == 0
-    pid = site.host.run("systemctl show -P MainPID fail2ban", check=True).stdout.strip()
+    pid = site.host.console("systemctl show -P MainPID fail2ban", check=True).stdout.strip()
 
-    site.host.run(f"kill -STOP {pid}", check=True)
+    site.host.console(f"kill -STOP {pid}", check=True)
     hung = site.run("ban", "203.0.113.5")
-    site.host.run(f"kill -CONT {pid}", check=True)
+    site.host.console(f"kill -CONT {pid}", check=True)
 
     assert hung.code == 1
     assert "fail2ban does not answer; what was asked may still take effect" in hung.out
-    site.host.run("systemctl stop fail2ban", check=True)
+    site.host.console("systemctl stop fail2ban", check=True)
     for verb in ("ban", "unban"):
         stopped = site.run(verb, ATTACKER)
         assert stopped.code == 1
@@ -190,52 +183,50 @@ def test_a_ban_without_effect_is_explained(site: LabSite) -> None:
     assert (gone.code, gone.target("bh1")["error"]) == (1, "not deployed: run apply")
 
 
-def test_status_reports_rejected_posts(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
-    (delivery,) = site.units[0].log_event(EVENT.format(address="none", user="x"))
+def test_status_reports_rejected_posts(deployed: LabSite) -> None:
+    (delivery,) = deployed.units[0].log_event(EVENT.format(address="none", user="x"))
     assert delivery.status == 400
-    assert posted(site, "wrong") == 401
+    assert posted(deployed, "wrong") == 401
 
-    status = site.run("status")
+    status = deployed.run("status")
 
     assert status.code == 2
     assert "note: fgt1: 1 post of the last 24 hours could not be read: see /var/" in status.out
     assert "note: bh1: 1 request refused since the receiver's start (wrong token: 1)" in status.out
-    assert "fgt1" in site.run("status", "--json").out
-    assert site.run("status", "--json").target("fgt1")["malformed"] == 1
+    assert "fgt1" in deployed.run("status", "--json").out
+    assert deployed.run("status", "--json").target("fgt1")["malformed"] == 1
 
 
-def test_the_plan_to_disable_a_detection_counts_the_bans_that_end(site: LabSite) -> None:
-    site.write_inventory("detection_enabled: [sslvpn_login_failed, admin_login_failed]")
-    assert site.run("apply", "-y").code == 0
-    assert site.run("ban", ATTACKER, "--detection", "admin_login_failed").code == 0
-    site.write_inventory("")
+def test_the_plan_to_disable_a_detection_counts_the_bans_that_end(deployed: LabSite) -> None:
+    deployed.write_inventory("detection_enabled: [sslvpn_login_failed, admin_login_failed]")
+    assert deployed.run("apply", "-y").code == 0
+    assert deployed.run("ban", ATTACKER, "--detection", "admin_login_failed").code == 0
+    deployed.write_inventory("")
 
-    planned = site.run("plan", "--json")
+    planned = deployed.run("plan", "--json")
 
     assert ("stop", "jail:banstitch-admin_login_failed") in planned.changes("bh1")
     (note,) = [n for n in planned.target("bh1")["notes"] if "its 1 live ban ends" in n]
     assert "jail banstitch-admin_login_failed is removed" in note
     assert planned.target("bh1")["execs"] == 1
-    assert site.run("apply", "-y").code == 0
-    assert site.run("plan").code == 0
-    assert within(60, lambda: not denied(site, ATTACKER))
-    assert "1 live ban ends: these addresses" in site.run("teardown", "-y").out
+    assert deployed.run("apply", "-y").code == 0
+    assert deployed.run("plan").code == 0
+    assert within(60, lambda: not denied(deployed, ATTACKER))
+    assert "1 live ban ends: these addresses" in deployed.run("teardown", "-y").out
 
 
 def test_the_history_keeps_all_bans_unbans_and_expiries_across_restarts(
-    site: LabSite,
+    deployed: LabSite,
 ) -> None:
-    assert site.run("apply", "-y").code == 0
     for _ in range(3):
-        site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
-    assert within(60, lambda: denied(site, ATTACKER))
-    assert site.run("ban", "203.0.113.5", "--for", "2s", "--why", "a trial").code == 0
-    assert within(60, lambda: len(history(site)) == 3)
-    site.host.run("systemctl restart fail2ban banstitch-receiver", check=True)
-    assert site.run("unban", ATTACKER, "--why", "a customer").code == 0
+        deployed.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    assert within(60, lambda: denied(deployed, ATTACKER))
+    assert deployed.run("ban", "203.0.113.5", "--for", "2s", "--why", "a trial").code == 0
+    assert within(60, lambda: len(history(deployed)) == 3)
+    deployed.host.console("systemctl restart fail2ban banstitch-receiver", check=True)
+    assert deployed.run("unban", ATTACKER, "--why", "a customer").code == 0
 
-    entries = history(site)
+    entries = history(deployed)
     told = [(entry["what"], entry["address"], entry["why"]) for entry in entries]
     assert told == [
         ("ban", ATTACKER, "3 events"),
@@ -255,13 +246,12 @@ def test_a_ban_of_the_sites_own_hosts_or_of_all_addresses_is_refused(site: LabSi
         assert address in refused.err
 
 
-def test_status_shows_every_target_in_one_table(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
+def test_status_shows_every_target_in_one_table(deployed: LabSite) -> None:
     for _ in range(3):
-        site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
-    assert within(60, lambda: denied(site, ATTACKER))
+        deployed.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    assert within(60, lambda: denied(deployed, ATTACKER))
 
-    status = site.run("status", "--json")
+    status = deployed.run("status", "--json")
 
     assert status.code == 0, status.out + status.err
     host, unit = status.target("bh1"), status.target("fgt1")
@@ -273,17 +263,17 @@ def test_status_shows_every_target_in_one_table(site: LabSite) -> None:
     assert unit["version"] == "7.4.8"
     assert unit["last_event"] > 0
     assert unit["last_poll"] > 0
-    table = site.run("status").out
+    table = deployed.run("status").out
     assert "397 days" in table
     assert "s ago" in table
 
-    site.host.run("systemctl stop fail2ban", check=True)
-    site.host.run("systemctl stop banstitch-receiver.socket banstitch-receiver", check=True)
-    down = site.run("status", "--json")
+    deployed.host.console("systemctl stop fail2ban", check=True)
+    deployed.host.console("systemctl stop banstitch-receiver.socket banstitch-receiver", check=True)
+    down = deployed.run("status", "--json")
     assert down.code == 2
     assert down.target("bh1")["receiver"] == "down"
     assert down.target("bh1")["jails"] == {"banstitch-sslvpn_login_failed": "down"}
-    shown = site.run("status")
+    shown = deployed.run("status")
     assert shown.code == 2
     assert "down: sslvpn_login_failed" in shown.out
 

@@ -112,7 +112,7 @@ def test_python3_is_not_installed_while_a_lock_is_never_released(bare: LabSite, 
     assert f"Could not get lock {lock}. It is held by process" in done.stdout
     assert "(perl)" in done.stdout
     assert "waited 4 s for it" in done.stdout
-    assert bare.host.run(["ls", MEMORY]).returncode != 0
+    assert bare.host.console(["ls", MEMORY]).returncode != 0
 
 
 def test_a_host_without_a_mirror_reports_the_reason_and_is_not_changed(bare: LabSite) -> None:
@@ -134,15 +134,20 @@ def test_a_host_without_a_mirror_reports_the_reason_and_is_not_changed(bare: Lab
     assert after == before
 
 
-def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(fresh: LabSite) -> None:
+def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help_and_torn_down_to_what_it_was(
+    fresh: LabSite,
+) -> None:
     """One `apt-get update` hangs at a mirror while python3 is installed; dpkg is busy after that."""
+    before = fresh.list_files()
+    planned = fresh.run("plan", "--json")
+    assert planned.changes("bh1")[0] == ("install", "package:python3")
     fresh.host.console("rm -r /var/lib/apt/lists", check=True)
     with ExitStack() as stack:
         mirror = stack.enter_context(SlowMirror())
         fresh.host.write("/run/slow.list", mirror.source)
         daily = "systemd-run --unit first-boot apt-get update -o Acquire::Retries=0"
         only = "-o Dir::Etc::SourceParts=- -o Dir::Etc::SourceList=/run/slow.list"
-        fresh.host.run(f"{daily} {only}", check=True)
+        fresh.host.console(f"{daily} {only}", check=True)
         assert mirror.asked.wait(60)
         apply = stack.enter_context(
             subprocess.Popen(
@@ -168,6 +173,12 @@ def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(fresh: LabSi
     )
     assert fresh.run("verify").code == 0
 
+    # python3 goes as well
+    assert fresh.run("teardown", "-y", "--purge-data").code == 0
+    assert fresh.list_files() == before
+    assert not list(fresh.host.filesystem.glob("var/log/banstitch*"))
+    assert not list(fresh.host.filesystem.glob("var/spool/banstitch*"))
+
 
 def test_packages_are_not_installed_while_a_lock_is_never_released(linux_site: LabSite) -> None:
     before = linux_site.list_files()
@@ -180,7 +191,7 @@ def test_packages_are_not_installed_while_a_lock_is_never_released(linux_site: L
 
 
 def test_plan_reports_the_program_that_holds_the_lock_of_apt(linux_site: LabSite) -> None:
-    linux_site.host.run("apt-get purge -y -q gunicorn", check=True)
+    linux_site.host.console("apt-get purge -y -q gunicorn", check=True)
     with held(linux_site, ARCHIVES):
         plan = linux_site.run("plan", "--json")
         assert plan.code == 2

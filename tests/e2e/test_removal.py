@@ -34,19 +34,20 @@ chown banstitch:banstitch {LOGS}/events.log.1
 
 
 @pytest.fixture
-def site(linux_site: LabSite) -> LabSite:
-    assert linux_site.run("apply", "-y").code == 0
-    linux_site.host.run(PUT, check=True)
-    return linux_site
+def site(deployed: LabSite) -> LabSite:
+    deployed.host.console(PUT, check=True)
+    return deployed
 
 
 def owner(site: LabSite, path: str) -> str:
-    return site.host.run(["stat", "-c", "%U", path], check=True).stdout.strip()
+    return site.host.console(["stat", "-c", "%U", path], check=True).stdout.strip()
 
 
 def left(site: LabSite) -> set[str]:
     """Every path in our directories, but for what is in a folder of theirs."""
-    found = site.host.run(f"find /etc/banstitch {LOGS} {SPOOL} {STATE} -mindepth 1").stdout.split()
+    found = site.host.console(
+        f"find /etc/banstitch {LOGS} {SPOOL} {STATE} -mindepth 1"
+    ).stdout.split()
     return {path for path in found if not path.startswith(f"{LOGS}/old/")}
 
 
@@ -65,7 +66,7 @@ def test_teardown_lists_and_keeps_files_that_are_not_ours(site: LabSite) -> None
     assert site.host.read(f"{LOGS}/old/events.log") == "mine\n"
     # the user is gone, so nothing may wait for the next one of its number
     assert {owner(site, path) for path in [*THEIRS, LOGS, "/root/mine"]} == {"root"}
-    groups = site.host.run(f"stat -c %G {LOGS} {SPOOL} /etc/banstitch", check=True).stdout
+    groups = site.host.console(f"stat -c %G {LOGS} {SPOOL} /etc/banstitch", check=True).stdout
     assert set(groups.split()) == {"root"}
     again = site.run("teardown", "-y", "--purge-data", "--json")
     assert (again.code, again.changes("bh1")) == (0, [])
@@ -79,7 +80,7 @@ def test_the_next_apply_adopts_kept_logs_for_the_receiver(site: LabSite) -> None
     assert site.run("apply", "-y", "--adopt").code == 0
 
     # root owns all logs; the receiver's group is what lets it use them
-    found = site.host.run(["stat", "-c", "%U:%G", f"{LOGS}/events.log.1"], check=True).stdout
+    found = site.host.console(["stat", "-c", "%U:%G", f"{LOGS}/events.log.1"], check=True).stdout
     assert found.strip() == "root:banstitch"
     assert {owner(site, path) for path in [*THEIRS, "/root/mine"]} == {"root"}
     assert site.run("plan").code == 0

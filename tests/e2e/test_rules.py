@@ -201,7 +201,8 @@ def test_the_bans_of_every_rule_survive_a_restart_and_expire(rules: Rules) -> No
     expected = rules.ban_by_every_rule("45.1")
     site.host.console("systemctl restart fail2ban", check=True)
     assert within(30, lambda: expected <= set(rules.bans()))
-    assert within(90, lambda: rules.bans() == {} and feed(site) == set())
+    # the feed costs less to ask for
+    assert within(90, lambda: feed(site) == set() and rules.bans() == {})
     site.write_inventory(ON)
     assert site.run("apply", "-y").code == 0
 

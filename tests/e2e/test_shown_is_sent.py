@@ -234,15 +234,15 @@ def test_a_yes_sends_what_was_shown_and_nothing_else_if_something_moved_meanwhil
     assert refused.code == 1
     assert f"not ours, and in the way: {FILTER}" in refused.out
     assert site.host.read(FILTER) == "theirs\n"
-    assert site.host.run(["test", "-e", "/var/lib/banstitch"]).returncode == 1
+    assert site.host.console(["test", "-e", "/var/lib/banstitch"]).returncode == 1
     assert typed(unit) == []
 
     with asked(site, "apply", "--adopt") as question:
         assert question.answer("y").code == 0
 
-    site.host.run(f"sed -i s/maxretry/#maxretry/ {JAIL}", check=True)
+    site.host.console(f"sed -i s/maxretry/#maxretry/ {JAIL}", check=True)
     with asked(site, "apply") as question:
-        site.host.run(f"echo '# edited' >> {JAIL}", check=True)
+        site.host.console(f"echo '# edited' >> {JAIL}", check=True)
         refused = question.answer("y")
     assert refused.code == 1
     assert "bh1 changed after its plan was made; nothing was changed" in refused.out

@@ -17,30 +17,29 @@ BAN_TIME = 12
 
 
 def test_an_attacker_is_banned_within_3_seconds_and_free_3_seconds_after_the_ban_time(
-    site: LabSite,
+    deployed: LabSite,
 ) -> None:
-    site.write_inventory(f"detection_ban_time: {BAN_TIME}")
-    applied = site.run("apply", "-y", "--json")
+    deployed.write_inventory(f"detection_ban_time: {BAN_TIME}")
+    applied = deployed.run("apply", "-y", "--json")
     assert applied.code == 0, applied.out + applied.err
-    unit = site.units[0]
+    unit = deployed.units[0]
     for user in ("root", "admin", "test"):
         deliveries = unit.log_event(EVENT.format(address=ATTACKER, user=user))
         assert [delivery.status for delivery in deliveries] == [200]
 
     with Stopwatch() as since_the_last:
-        assert within(3, lambda: denied(site, ATTACKER))
-        assert not denied(site, "198.51.100.24")
+        assert within(3, lambda: denied(deployed, ATTACKER))
+        assert not denied(deployed, "198.51.100.24")
         left = BAN_TIME + 3 - since_the_last.seconds
-        assert within(left, lambda: not denied(site, ATTACKER))
+        assert within(left, lambda: not denied(deployed, ATTACKER))
 
 
-def test_a_user_name_that_names_an_address_bans_nobody(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
+def test_a_user_name_that_names_an_address_bans_nobody(deployed: LabSite) -> None:
     for _ in range(3):
-        site.units[0].log_event(EVENT.format(address="N/A", user="x remip=8.8.8.8"))
-        site.units[0].log_event(EVENT.format(address=ATTACKER, user='x\\" remip=8.8.8.8 a=\\"'))
-    assert within(60, lambda: denied(site, ATTACKER))
-    assert not denied(site, "8.8.8.8")
+        deployed.units[0].log_event(EVENT.format(address="N/A", user="x remip=8.8.8.8"))
+        deployed.units[0].log_event(EVENT.format(address=ATTACKER, user='x\\" remip=8.8.8.8 a=\\"'))
+    assert within(60, lambda: denied(deployed, ATTACKER))
+    assert not denied(deployed, "8.8.8.8")
 
 
 @pytest.mark.parametrize("console", ["more", "standard"])
@@ -94,20 +93,19 @@ DRIFTS = {
 }
 
 
-def test_each_drift_of_a_fortigate_is_found_and_repaired_alone(site: LabSite) -> None:
-    assert site.run("apply", "-y").code == 0
-    unit = site.units[0]
+def test_each_drift_of_a_fortigate_is_found_and_repaired_alone(deployed: LabSite) -> None:
+    unit = deployed.units[0]
     good = without_enc(unit.show())
     for name, (lines, changes, diff) in DRIFTS.items():
         unit.run(lines)
         assert without_enc(unit.show()) != good, name
 
-        plan = site.run("plan", "--json")
+        plan = deployed.run("plan", "--json")
         assert plan.code == 2, name
         assert plan.changes("fgt1") == changes, name
         assert diff in plan.target("fgt1")["changes"][0]["diff"], name
 
-        applied = site.run("apply", "-y", "--json")
+        applied = deployed.run("apply", "-y", "--json")
         assert applied.changes("fgt1") == changes, name
         assert without_enc(unit.show()) == good, name
 
@@ -157,7 +155,7 @@ def test_a_foreign_object_of_the_same_name_is_a_conflict_until_adopted_and_comes
 
 
 def test_fortigates_are_not_changed_if_their_ban_host_failed(site: LabSite) -> None:
-    site.host.run("mkdir /etc/logrotate.d/banstitch", check=True)
+    site.host.console("mkdir /etc/logrotate.d/banstitch", check=True)
 
     failed = site.run("apply", "-y", "--json")
 
@@ -166,7 +164,7 @@ def test_fortigates_are_not_changed_if_their_ban_host_failed(site: LabSite) -> N
     assert failed.target("fgt1")["state"] == "skipped"
     assert "bh1" in failed.target("fgt1")["error"]
     assert site.units[0].journal.changing() == []
-    site.host.run("rmdir /etc/logrotate.d/banstitch", check=True)
+    site.host.console("rmdir /etc/logrotate.d/banstitch", check=True)
 
 
 def test_an_unreachable_fortigate_is_exit_4_and_the_ban_host_is_still_deployed(

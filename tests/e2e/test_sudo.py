@@ -128,22 +128,23 @@ def test_a_wrong_password_does_not_lock_the_account(host: DebianHost) -> None:
     assert "3 incorrect password attempts" not in journal
 
 
-@pytest.mark.parametrize("user", ["admin", "deploy"])
-def test_a_site_is_deployed_by_sudo_rs(tmp_path: Path, user: str) -> None:
+def test_a_site_is_deployed_and_torn_down_by_sudo_rs(tmp_path: Path) -> None:
     """Debian 13 offers it; `deploy` needs no password, `admin` is asked for one."""
-    with LabSite(tmp_path / "inventory", build_ready_root("trixie"), user=user) as site:
+    with LabSite(tmp_path / "inventory", build_ready_root("trixie"), user="deploy") as site:
         install_packages(site.host, "sudo-rs")
         site.host.console("ln -s /usr/bin/sudo-rs /usr/local/bin/sudo", check=True)
         before = site.list_files()
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
-        planned = site.run("plan", "--json")
-        assert planned.code == 0, planned.out + planned.err
-        assert planned.target("bh1")["execs"] == 1
-        gone = site.run("teardown", "-y")
+        admin = ("-e", "ansible_user=admin", "-e")
+        asked = (*admin, f"ansible_become_password={site.host.password}")
+        for login in ((), asked):
+            planned = site.run("plan", "--json", *login)
+            assert planned.code == 0, planned.out + planned.err
+            assert planned.target("bh1")["execs"] == 1
+        wrong = site.run("plan", *admin, "ansible_become_password=wrong-password")
+        assert wrong.code == 4
+        assert "sudo refused the password of admin" in wrong.out
+        gone = site.run("teardown", "-y", *asked)
         assert gone.code == 0, gone.out + gone.err
         assert site.list_files() == before
-        wrong = site.run("plan", "-e", "ansible_become_password=wrong-password")
-        if user == "admin":
-            assert wrong.code == 4
-            assert "sudo refused the password of admin" in wrong.out

@@ -17,6 +17,7 @@ from tests.e2e.labsite import LabSite
 from tests.e2e.poller import trusting
 from tests.e2e.site_helpers import ATTACKER, denied
 from tests.e2e.tls_site import FOLDER, log_event
+from tests.e2e.webhook_site import limit_time
 from tests.lab.stopwatch import within
 from tests.unit.roles.sample_ca import CA
 
@@ -34,7 +35,7 @@ def test_by_default_events_and_feed_go_by_https_and_the_keys_stay_on_the_host(
     assert "set server-identity-check full" in shown
     assert "verify-host-cert disable" not in shown
     assert "PRIVATE KEY" not in shown
-    modes = deployed.host.run(f"stat -c '%a %U:%G' {FOLDER}/ca.pem {FOLDER}/server.pem").stdout
+    modes = deployed.host.console(f"stat -c '%a %U:%G' {FOLDER}/ca.pem {FOLDER}/server.pem").stdout
     assert modes.splitlines() == ["600 root:root", "640 root:banstitch"]
     assert "PRIVATE KEY" not in deployed.run("plan", "--json", "-vvv").out
     assert [log_event(deployed) for _ in range(3)] == [[200]] * 3
@@ -96,6 +97,16 @@ def test_clients_without_a_handshake_do_not_block_others(deployed: LabSite) -> N
             client.bind((f"127.0.3.{number % 100 + 1}", 0))
             client.connect((deployed.host.address, 5000))
         assert [log_event(deployed) for _ in range(10)] == [[200]] * 10
+
+
+def test_a_client_that_does_not_finish_its_handshake_is_cut_off(deployed: LabSite) -> None:
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+    with limit_time(deployed.host, 1, 2):
+        for said in (b"", hello):
+            with socket.create_connection((deployed.host.address, 5000), 60) as slow:
+                slow.sendall(said)
+                assert slow.recv(100) == b"", said
+        assert log_event(deployed) == [200]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -69,7 +69,7 @@ def tokens(site: LabSite) -> dict[str, str]:
 
 def held(site: LabSite, jail: str) -> set[str]:
     """Whom fail2ban bans in a jail."""
-    return set(site.host.run(["fail2ban-client", "get", jail, "banip"]).stdout.split())
+    return set(site.host.console(["fail2ban-client", "get", jail, "banip"]).stdout.split())
 
 
 def counted(site: LabSite) -> Counter[str]:

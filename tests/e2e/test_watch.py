@@ -74,7 +74,7 @@ def read(site: LabSite) -> dict[str, Any]:
 
 
 def look_up_again(site: LabSite) -> None:
-    site.host.run("systemctl restart banstitch-watch", check=True)
+    site.host.console("systemctl restart banstitch-watch", check=True)
 
 
 def attack(site: LabSite, address: str) -> None:
@@ -127,10 +127,10 @@ def test_names_and_urls_spare_what_they_stand_for(anywhere: LabSite, lists: List
     assert site.run("plan", "--json").changes("bh1") == []
 
 
-def test_a_name_that_nobody_has_is_shown_by_status(site: LabSite) -> None:
-    site.write_inventory("detection_ignore: [office.invalid]")
-    apply(site)
-    (stale,) = site.run("status", "--json").target("bh1")["stale"]
+def test_a_name_that_nobody_has_is_shown_by_status(deployed: LabSite) -> None:
+    deployed.write_inventory("detection_ignore: [office.invalid]")
+    apply(deployed)
+    (stale,) = deployed.run("status", "--json").target("bh1")["stale"]
     assert (stale["name"], stale["at"]) == ("office.invalid", 0)
-    assert "office.invalid could not be looked up yet" in site.run("status").out
-    assert site.run("teardown", "-y").code == 0
+    assert "office.invalid could not be looked up yet" in deployed.run("status").out
+    assert deployed.run("teardown", "-y").code == 0

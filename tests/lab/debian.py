@@ -190,6 +190,16 @@ class DebianHost:
         self.power_off()
         self.boot()
 
+    def keep(self) -> None:
+        """Shut down, and keep the disk as it is now: :meth:`restore` returns to it."""
+        self.power_off()
+        nspawn.keep(self.record)
+
+    def restore(self) -> None:
+        """Cut the power, and return the disk to what was kept. The host is off then."""
+        self.kill()
+        nspawn.restore(self.record)
+
     @property
     def running(self) -> bool:
         return nspawn.find_leader(self.record) is not None

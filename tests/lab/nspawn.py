@@ -46,11 +46,12 @@ exec "$@"
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
     """Wait until ``holds()`` is true, and return whether it was within ``seconds``."""
-    end = time.monotonic() + seconds
+    began = time.monotonic()
     while not holds():
-        if time.monotonic() > end:
+        passed = time.monotonic() - began
+        if passed > seconds:
             return False
-        time.sleep(0.02)
+        time.sleep(min(max(0.02, passed / 10), 0.5))  # what takes longer is looked at less often
     return True
 
 
@@ -60,11 +61,16 @@ def locate_filesystem(record: Record) -> Path:
 
 
 def mount(record: Record) -> None:
-    """Lay a writable layer of the host's own over its root."""
+    """Lay a writable layer of the host's own over its root, and over what was kept of it."""
     for part in ("upper", "work", "merged"):
-        (record.directory / part).mkdir()
+        (record.directory / part).mkdir(exist_ok=True)
+    kept = record.directory / "kept"
+    lower = f"{kept}:{record.root}" if kept.is_dir() else record.root
+    # "volatile": nothing waits for the disk. What a killed host wrote stays in this kernel's cache, so that
+    # waiting would prove nothing.
     layers = (
-        f"lowerdir={record.root},upperdir={record.directory}/upper,workdir={record.directory}/work"
+        f"volatile,lowerdir={lower},upperdir={record.directory}/upper"
+        f",workdir={record.directory}/work"
     )
     argv = ["mount", "-t", "overlay", "banstitch-lab", "-o", layers, str(locate_filesystem(record))]
     done = subprocess.run(argv, capture_output=True, text=True)
@@ -228,6 +234,27 @@ def remove(record: Record) -> None:
 
 def _unmount(path: Path) -> bool:
     return subprocess.run(["umount", str(path)], capture_output=True).returncode == 0
+
+
+def keep(record: Record) -> None:
+    """Keep the disk of a host that is off, as it is now, for :func:`restore`."""
+    _unmount_soon(record)
+    (record.directory / "upper").rename(record.directory / "kept")
+    remove_tree(record.directory / "work")
+    mount(record)
+
+
+def restore(record: Record) -> None:
+    """Return the disk of a host that is off to what was kept."""
+    _unmount_soon(record)
+    for part in ("upper", "work"):
+        remove_tree(record.directory / part)
+    mount(record)
+
+
+def _unmount_soon(record: Record) -> None:
+    if not wait_until(lambda: _unmount(locate_filesystem(record)), KILL_TIMEOUT):
+        raise LabError(f"the file system of {record.name} is still in use")
 
 
 def remove_orphans() -> None:

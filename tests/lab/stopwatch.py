@@ -14,7 +14,8 @@ from typing import Self
 # Seconds between two looks at the clock, and the delay of one that means a stall.
 BEAT = 0.05
 LATE = 0.25
-# Seconds between two checks of a condition.
+# Seconds between two checks of a condition, at least. What takes long is checked less often, as far as the
+# limit is not near: a sixtieth of it may pass between two checks.
 PAUSE = 0.1
 
 
@@ -60,7 +61,7 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
     """Wait until ``holds()`` is true, and return whether it was within ``seconds`` of running time."""
     with Stopwatch() as watch:
         while not holds():
-            if watch.seconds > seconds:
+            if (passed := watch.seconds) > seconds:
                 return False
-            time.sleep(PAUSE)
+            time.sleep(max(PAUSE, min(passed / 10, seconds / 60)))
     return True

@@ -1,5 +1,6 @@
 """One simulated FortiGate: its configuration, its SSH server, its stitches and its feeds."""
 
+import copy
 import threading
 from dataclasses import replace
 
@@ -234,6 +235,16 @@ class Simulator:
         console.session.stand_at_the_top()
         typed = (enter + lines.replace("?", "\x16?") + "\n").encode("utf-8", "surrogateescape")
         return (console.printed + console.type(typed)).decode("utf-8", "replace")
+
+    def back_up(self) -> Config:
+        """Return a copy of the configuration."""
+        with self.lock:
+            return copy.deepcopy(self.config)
+
+    def restore(self, backup: Config) -> None:
+        """Take over a configuration, which is saved with that. Call it before the start."""
+        self.config = copy.deepcopy(backup)
+        self.save()
 
     def console(self, rows: int = 25, paging: bool = True, disclaimer: str = "") -> "Console":
         """Open the serial console: bytes in, bytes out, without SSH and without journal."""

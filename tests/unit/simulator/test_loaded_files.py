@@ -60,3 +60,17 @@ def test_show_of_a_fortigate_with_vdoms_loads_again_to_the_same() -> None:
     again = Simulator(Options(config=fortigate.show(), enc_stable=True))
     assert again.config.vdoms == ("root", "Branch")
     assert again.show() == fortigate.show()
+
+
+def test_another_fortigate_takes_over_a_backup_and_each_keeps_its_own_copy() -> None:
+    first = Simulator(Options(enc_stable=True))
+    first.run("config firewall address\nedit net\nset comment first\nend\n")
+    backup, shown = first.back_up(), first.show()
+    first.run("config firewall address\nedit net\nset comment later\nend\n")
+    second, third = Simulator(Options(enc_stable=True)), Simulator(Options(enc_stable=True))
+    second.restore(backup)
+    assert second.show() == shown
+    assert not second.unsaved
+    second.run("config firewall address\ndelete net\nend\n")
+    third.restore(backup)
+    assert third.show() == shown
