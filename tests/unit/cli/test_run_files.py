@@ -326,9 +326,7 @@ def test_a_saved_plan_is_resumed_without_the_sites_that_are_done(
 ) -> None:
     from provision.engine.fleet import approval
 
-    monkeypatch.setattr(
-        approval, "apply_saved_site", lambda _, plan, *rest: fleet.apply(plan.name, *rest)
-    )
+    monkeypatch.setattr(approval, "apply_saved_site", fleet.apply)
     saved = str(tmp_path / "plan.json")
     fleet("plan", "--out", saved, "-l", "a2,a3")
     fleet.faults["a2"] = "refused"

@@ -63,7 +63,8 @@ def code(part: str) -> set[str]:
 
 def commands(name: str) -> Iterator[list[str]]:
     """Return every call of site.py in a document, as words."""
-    for line in re.findall(r"python site\.py ([^\n`#]+)", text(name)):
+    whole = text(name).replace("\\\n", " ")  # a long one may go on in the next line
+    for line in re.findall(r"python site\.py ([^\n`#]+)", whole):
         # GitLab puts the numbers in
         numbered = line.replace("$CI_NODE_INDEX", "2").replace("$CI_NODE_TOTAL", "4")
         yield shlex.split(numbered)

@@ -40,6 +40,7 @@ class Machine:
             "Makefile",
             "tests/lab/install.sh",
             "requirements.txt",
+            "requirements-dask.txt",
             "requirements-dev.txt",
         ):
             shutil.copy(PROJECT / name, self._project / name)
