@@ -97,6 +97,7 @@ def bare(observed: Answer) -> Answer:
         **observed,
         "clock": time.time(),
         "paths": dict.fromkeys(observed["paths"]),
+        "as_desired": [],
         "packages": dict.fromkeys(observed["packages"], False),
         "users": dict.fromkeys(observed["users"], False),
         "services": dict.fromkeys(observed["services"], dead),
