@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -189,6 +190,8 @@ def _run_all(
     def attempt(item: Work) -> Done:
         try:
             done = do(item)
+        except CancelledError:  # the work never began
+            raise
         except Exception as error:
             if failed is None:
                 raise
