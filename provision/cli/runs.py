@@ -201,6 +201,8 @@ def _run_all(
     def attempt(item: Work) -> Done:
         try:
             done = do(item)
+        except CancelledError:  # the work never began
+            raise
         except Exception as error:
             if failed is None:
                 raise

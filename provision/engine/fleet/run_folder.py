@@ -47,7 +47,9 @@ def _create(folder: Path, head: RunHead) -> tuple[Path, int]:
     stamp = datetime.fromisoformat(head.started).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     part = f"-{head.shard.number}of{head.shard.of}" if head.shard else ""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    number = 1
+    # a number that was deleted is not given again, since the file would count as an old one
+    numbers = [_read_place(path) for path in list_files(folder)]
+    number = max((count for other, count in numbers if other == stamp), default=0) + 1
     while True:
         again = f".{number}" if number > 1 else ""
         path = folder / f"{stamp}-{head.verb}{part}{again}.jsonl"
@@ -58,9 +60,14 @@ def _create(folder: Path, head: RunHead) -> tuple[Path, int]:
 
 def list_files(folder: Path) -> list[Path]:
     """Return the run files of a folder, the newest first."""
-    found = [(_FILE.fullmatch(path.name), path) for path in folder.iterdir() if path.is_file()]
-    dated = [((match[1], int(match[3] or 1)), path) for match, path in found if match]
-    return [path for _, path in sorted(dated, reverse=True)]
+    found = [path for path in folder.iterdir() if _FILE.fullmatch(path.name) and path.is_file()]
+    return sorted(found, key=_read_place, reverse=True)
+
+
+def _read_place(path: Path) -> tuple[str, int]:
+    """Return the time in the name of a run file, and its number among those of the same second."""
+    match = _FILE.fullmatch(path.name)
+    return (match[1], int(match[3] or 1)) if match else ("", 0)
 
 
 def find_newest(folder: Path, now: RunHead) -> Path:
