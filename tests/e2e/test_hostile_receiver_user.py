@@ -116,6 +116,8 @@ def taken(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterato
         site.host.write("/etc/fail2ban/jail.d/other.conf", OTHER)
         found.root("fail2ban-client reload")
         assert found.all_is_well()
+        # a ban is noted after it has taken effect
+        assert wait_until((site.host.filesystem / f"{LOGS[1:]}/audit.log").exists, 30)
         yield found
 
 
