@@ -1,6 +1,7 @@
 """The service banstitch-watch on the ban host, which does the work that goes out to the network.
 
-It looks up the host names and URLs of `detection_ignore`, and is deployed only if there are any.
+It is deployed only if it has something to do. Other roles say what: it looks up the host names and URLs of
+`detection_ignore`.
 """
 
 from __future__ import annotations
@@ -38,15 +39,15 @@ _SERVICE = "banstitch-watch.service"
 
 
 class Settings(RoleSettings):
-    """None: what is looked up belongs to the role `detection`."""
+    """None: what the service does is set by other roles."""
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
-    """Return the service, its settings and its memory; nothing if there is nothing to look up."""
-    names = list_looked_up(context)
-    if not names:
+    """Return the service, its settings and its memory; nothing if it has nothing to do."""
+    parts = describe_parts(context)
+    if not parts:
         return ()
-    text = json.dumps({"ignore": names}, indent=1) + "\n"
+    text = json.dumps(parts, indent=1) + "\n"
     settings = File(WATCH_SETTINGS, text, 0o640, "root", USER, check="json")
     app = [
         File(f"{_APP}/{path.name}", read_file(f"watch/{path.name}"), check="python")
@@ -66,6 +67,12 @@ def resources(context: Context) -> tuple[Resource, ...]:
         unit,
         Service(_SERVICE, restart_on=restart_on),
     )
+
+
+def describe_parts(context: Context) -> dict[str, object]:
+    """Return {part of the service: its settings}, for the parts that this site needs."""
+    names = list_looked_up(context)
+    return {"ignore": names} if names else {}
 
 
 def _render_unit() -> str:
