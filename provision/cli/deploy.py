@@ -78,12 +78,34 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
     return Exit.OK
 
 
-def look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
-    """Print the plan of ``verb`` for every target; change nothing."""
+def look(app: App, flags: Flags, verb: Verb, note: bool = False, **options: Any) -> Exit:
+    """Print the plan of ``verb`` for every target; change nothing.
+
+    ``note``: leave a note about the drift for the alarms of each site.
+    """
     report = open_report(app, flags)
     job = create_checked_job(app, flags, verb, **options)
-    planned = plan_sites(app, flags, report, job)
-    return print_results(app, flags, report, verb, list(map(summarize, planned)), flags.plan_detail)
+    results = list(map(summarize, plan_sites(app, flags, report, job)))
+    if note:
+        results = note_drift(app, flags, report, job, results)
+    return print_results(app, flags, report, verb, results, flags.plan_detail)
+
+
+def note_drift(
+    app: App, flags: Flags, report: Report, job: Job, planned: list[SiteResult]
+) -> list[SiteResult]:
+    """Note on each ban host what its plan found, and return the results."""
+    from provision.engine import requests
+
+    run = job.begin(report, app.secrets, app.codes, app.hops)
+
+    def note_site(site: SiteResult) -> SiteResult:
+        return requests.note_drift(run, job.sites[site.name], site)
+
+    def report_failed(site: SiteResult, error: Exception) -> SiteResult:
+        return report_broken(job.sites[site.name], error)
+
+    return run_sites(app, flags, report, job.verb, planned, note_site, report_failed)
 
 
 def create_checked_job(

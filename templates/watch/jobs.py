@@ -26,10 +26,14 @@ class Job(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One subject of the service. ``write`` may raise OSError; then it is called again."""
+    """One subject of the service. ``write`` may raise OSError; then it is called again.
+
+    ``test`` is called when root asks for a test (SIGUSR1), and must return at once.
+    """
 
     jobs: Sequence[Job]
     write: Callable[[], None]
+    test: Callable[[], None] = lambda: None
 
 
 def start(parts: Sequence[Part]) -> None:
@@ -56,3 +60,9 @@ def write(parts: Sequence[Part]) -> None:
             part.write()
         except OSError as error:
             log.error("cannot write: %s", error)
+
+
+def test(parts: Sequence[Part]) -> None:
+    """Begin the test of each part that has one."""
+    for part in parts:
+        part.test()

@@ -1,7 +1,7 @@
 """The service banstitch-watch: ``python3 -m watch.service``.
 
 It does the work of a ban host that goes out to the network, and listens on nothing. systemd starts it,
-watches it (WatchdogSec=) and stops it by SIGTERM.
+watches it (WatchdogSec=) and stops it by SIGTERM. SIGUSR1 from root asks for a test.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -19,6 +19,7 @@ from typing import Any
 from banstitch_shared.service import notify
 
 from watch import ignored, jobs
+from watch.alarms import part as alarms
 from watch.jobs import Part
 
 SETTINGS = "/etc/banstitch/watch.json"
@@ -26,21 +27,29 @@ MEMORY = "/var/lib/banstitch-watch"
 # Seconds between two attempts to write.
 PAUSE = 1.0
 # What the settings may hold, and what builds the part of the service for it.
-BUILDERS: dict[str, Callable[[Any, str], Part]] = {"ignore": ignored.build_part}
+BUILDERS: dict[str, Callable[[Any, str], Part]] = {
+    "ignore": ignored.build_part,
+    "alarms": alarms.build_part,
+}
 
 
 def main() -> None:
     """Do the jobs of the settings until SIGTERM."""
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     os.umask(0o027)
-    signals = {signal.SIGTERM, signal.SIGINT}
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     with open(SETTINGS, encoding="utf-8") as stream:
         settings = json.load(stream)
     parts = [BUILDERS[name](found, MEMORY) for name, found in settings.items()]
     jobs.start(parts)
     notify("READY=1")
-    while signal.sigtimedwait(signals, PAUSE) is None:
+    while True:
+        got = signal.sigtimedwait(signals, PAUSE)
+        if got is not None and got.si_signo != signal.SIGUSR1:
+            break
+        if got is not None:
+            jobs.test(parts)
         jobs.write(parts)
         notify("WATCHDOG=1")
     jobs.write(parts)

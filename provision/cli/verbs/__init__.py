@@ -22,6 +22,7 @@ VERBS = (
     operation.shield,
     operation.rotate,
     operation.status,
+    operation.alarms,
     operation.replay,
     completion,
 )

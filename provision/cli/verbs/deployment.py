@@ -54,15 +54,26 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
 @forget_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the plan in FILE, for apply FILE.")  # fmt: skip
-def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path | None) -> Exit:
+@click.option("--note-drift", is_flag=True,
+              help="Note on the ban host whether anything differs, for its alarms.")  # fmt: skip
+def plan(
+    app: App,
+    flags: Flags,
+    adopt: bool,
+    forget: tuple[str, ...],
+    out: Path | None,
+    note_drift: bool,
+) -> Exit:
     """Show what apply would change. Changes nothing."""
     from provision.cli import deploy
 
+    if out and note_drift:
+        raise click.UsageError("--note-drift must not be used with --out")
     if out:
         from provision.cli import saved_plans
 
         return saved_plans.save_plan(app, flags, out, adopt=adopt, forget=forget)
-    return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
+    return deploy.look(app, flags, "plan", note_drift, adopt=adopt, forget=forget)
 
 
 @click.command()
