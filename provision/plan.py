@@ -25,6 +25,7 @@ Verb = Literal[
     "allow",
     "unallow",
     "shield",
+    "alarms",
     "replay",
 ]
 # The verbs that change what the plan names.

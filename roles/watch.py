@@ -1,11 +1,13 @@
 """The service banstitch-watch on the ban host, which does the work that goes out to the network.
 
-It looks up the host names and URLs of `detection_ignore`, and is deployed only if there are any.
+It is deployed only if it has something to do. Other roles say what: it looks up the host names and URLs of
+`detection_ignore`, and raises alarms.
 """
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 from provision.desired.context import Context
@@ -13,9 +15,9 @@ from provision.desired.host_paths import (
     DIGESTS,
     ETC,
     LOG_DIRECTORY,
-    SPOOL,
     USER,
     WATCH_MEMORY,
+    WATCH_SECRETS,
     WATCH_SETTINGS,
     WATCH_USER,
 )
@@ -27,6 +29,7 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.user import User
 from provision.sites.settings import RoleSettings
+from roles.alarms import role as alarms
 from roles.detection.role import list_looked_up
 from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
 from roles.shared_modules import deploy_modules
@@ -38,34 +41,64 @@ _SERVICE = "banstitch-watch.service"
 
 
 class Settings(RoleSettings):
-    """None: what is looked up belongs to the role `detection`."""
+    """None: what the service does is set by other roles."""
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
-    """Return the service, its settings and its memory; nothing if there is nothing to look up."""
-    names = list_looked_up(context)
-    if not names:
+    """Return the service, its settings and its memory; nothing if it has nothing to do."""
+    parts = describe_parts(context)
+    if not parts:
         return ()
-    text = json.dumps({"ignore": names}, indent=1) + "\n"
+    text = json.dumps(parts, indent=1) + "\n"
     settings = File(WATCH_SETTINGS, text, 0o640, "root", USER, check="json")
-    app = [
-        File(f"{_APP}/{path.name}", read_file(f"watch/{path.name}"), check="python")
-        for path in sorted((TEMPLATES / "watch").glob("*.py"))
-    ]
+    secrets = json.dumps(alarms.list_secrets(context), indent=1) + "\n"
+    secret = File(WATCH_SECRETS, secrets, 0o640, "root", WATCH_USER, check="json")
+    app = _list_app_files()
+    folders = sorted({str(Path(file.path).parent) for file in app})
     unit = File(f"{UNIT_DIRECTORY}/{_SERVICE}", _render_unit(), check="systemd-unit")
     # the role `receiver` puts them in place
     shared = [file.id for file in deploy_modules(APP_DIRECTORY)]
-    restart_on = (settings.id, *(file.id for file in app), *shared, unit.id)
+    ca = [file.id for file in alarms.resources(context) if isinstance(file, File)]
+    restart_on = (
+        settings.id,
+        secret.id,
+        *ca,
+        *(file.id for file in app),
+        *shared,
+        unit.id,
+    )
     return (
         Package("ca-certificates"),
         User(WATCH_USER),
-        Directory(_APP, 0o755),
+        *(Directory(folder, 0o755) for folder in folders),
         Directory(WATCH_MEMORY, 0o750, WATCH_USER, USER, data=True),
         settings,
+        secret,
         *app,
         unit,
         Service(_SERVICE, restart_on=restart_on),
     )
+
+
+def alarms_unit(context: Context) -> str:
+    """Return the service if it raises alarms at this site."""
+    return _SERVICE if alarms.describe_part(context) else ""
+
+
+@cache
+def _list_app_files() -> tuple[File, ...]:
+    """Return the program, which is the same at every site."""
+    root = TEMPLATES / "watch"
+    names = [str(path.relative_to(root)) for path in sorted(root.rglob("*.py"))]
+    return tuple(
+        File(f"{_APP}/{name}", read_file(f"watch/{name}"), check="python") for name in names
+    )
+
+
+def describe_parts(context: Context) -> dict[str, object]:
+    """Return {part of the service: its settings}, for the parts that this site needs."""
+    parts = {"ignore": list_looked_up(context), "alarms": alarms.describe_part(context)}
+    return {name: part for name, part in parts.items() if part}
 
 
 def _render_unit() -> str:
@@ -75,8 +108,8 @@ def _render_unit() -> str:
         group=USER,
         app_directory=APP_DIRECTORY,
         memory=Path(WATCH_MEMORY).name,
+        own_group=WATCH_USER,
         log_directory=LOG_DIRECTORY,
-        spool=SPOOL,
         digests=DIGESTS,
         tls=f"{ETC}/tls",
     )

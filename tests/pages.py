@@ -63,13 +63,14 @@ def list_settings(role_name: str) -> Iterator[str]:
     (role,) = (role for role in roles if role_name == role.NAME)
     for name, field in role.Settings.model_fields.items():
         meaning = _describe_meaning(field).replace("|", "\\|")
-        yield f"| `{name}` | {_describe_default(field)} | {meaning} |"
+        default = _describe_default(field, "detection's" if role_name == "detection" else "")
+        yield f"| `{name}` | {default} | {meaning} |"
 
 
-def _describe_default(field: FieldInfo) -> str:
+def _describe_default(field: FieldInfo, whose: str) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None:
-        return "the detection's"
+        return f"the {whose}" if whose else "none"
     if isinstance(value, bool):
         return f"`{value}`".lower()
     shown = f"[{', '.join(value)}]" if isinstance(value, tuple) else f"{value}" or '""'

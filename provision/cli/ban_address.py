@@ -1,4 +1,4 @@
-"""Check addresses to ban by hand: a typo must lock out neither the internet nor the site's own hosts."""
+"""Check addresses and times that are typed: a typo must lock out neither the internet nor own hosts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from banstitch_shared.addresses import Network, parse_peer, spell_network, unmap_network
+from pydantic import TypeAdapter, ValidationError
 
 from provision.errors import InputError, Problem
 from provision.sites.builder import BanHost, FortiGate, Site
+from provision.sites.setting_types import DurationOrForever
 
 # The shortest prefix lengths that may be banned; no larger network is assigned to anybody.
 _SHORTEST_PREFIX = {4: 8, 6: 16}
@@ -105,3 +107,28 @@ def _resolve(name: str) -> list[Network]:
     except (OSError, UnicodeError):
         return []
     return [ipaddress.ip_network(parse_peer(str(row[4][0]))) for row in rows]
+
+
+def parse_limited(duration: str, option: str = "--for") -> int:
+    """Return the seconds of a time that ends. Raises InputError."""
+    seconds = parse_seconds(duration, option)
+    if seconds is None or seconds < 1:
+        message = f"{option} {duration} must be a time of one second or more"
+        raise InputError([Problem("", 0, message, "write it as 30m, 8h or 7d")])
+    return seconds
+
+
+def parse_seconds(duration: str | None, option: str = "--for") -> int | None:
+    """Return the seconds of a time; -1 is for ever, None is none.
+
+    Raises:
+        InputError: it is no time.
+    """
+    if duration is None:
+        return None
+    try:
+        return int(TypeAdapter(DurationOrForever).validate_python(duration))
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        message = f"{option} {duration}: {reason}"
+        raise InputError([Problem("", 0, message, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None

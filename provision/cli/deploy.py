@@ -109,17 +109,41 @@ def _render_scripts(
     return fortimanager.write_scripts(directory, texts)
 
 
-def look(app: App, flags: Flags, verb: Verb, runs: RunOptions, **options: Any) -> Exit:
-    """Print the plan of ``verb`` for every target; change nothing."""
+def look(
+    app: App, flags: Flags, verb: Verb, runs: RunOptions, note: bool = False, **options: Any
+) -> Exit:
+    """Print the plan of ``verb`` for every target; change nothing.
+
+    ``note``: leave a note about the drift for the alarms of each site.
+    """
     report = open_report(app, flags)
     part = choose_part(app, flags, report, describe_run(flags, verb, options), runs)
     job = create_checked_job(app, flags, verb, part.sites, **options)
     with keep_run_file(app, flags, report, part, runs) as file:
         planned = plan_sites(app, flags, report, job, file=file)
         results = list(map(summarize, planned))
+        if note:
+            results = note_drift(app, flags, report, job, results)
         code = print_results(app, flags, report, verb, results, flags.plan_detail)
         file.end(results, RunEnd(format_now(), int(code)))
     return code
+
+
+def note_drift(
+    app: App, flags: Flags, report: Report, job: Job, planned: list[SiteResult]
+) -> list[SiteResult]:
+    """Note on each ban host what its plan found, and return the results."""
+    from provision.engine import requests
+
+    run = job.begin(open_process(app, report))
+
+    def note_site(site: SiteResult) -> SiteResult:
+        return requests.note_drift(run, job.sites[site.name], site)
+
+    def report_failed(site: SiteResult, error: Exception) -> SiteResult:
+        return report_broken(job.sites[site.name], error)
+
+    return run_sites(app, flags, report, job.verb, planned, note_site, report_failed)
 
 
 def create_checked_job(

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 from banstitch_shared.jails import describe_jail
-from pydantic import TypeAdapter, ValidationError
 
 from provision.cli import ban_address
 from provision.cli.fleet.run_files import (
@@ -19,7 +18,7 @@ from provision.cli.fleet.run_files import (
 )
 from provision.cli.fleet.run_options import RunOptions
 from provision.cli.options import App, Flags
-from provision.cli.report import history, status
+from provision.cli.report import history, notes, status
 from provision.cli.runs import (
     choose_sites,
     create_job,
@@ -32,6 +31,7 @@ from provision.cli.runs import (
     run_in_waves,
     run_sites,
 )
+from provision.desired import collect
 from provision.engine import requests
 from provision.engine.fleet.rollout import WaveRun
 from provision.engine.fleet.waves import Waves
@@ -43,7 +43,6 @@ from provision.plan import Verb
 from provision.results import Exit, SiteResult, exit_code, format_timestamp
 from provision.sites.builder import Selected, Site
 from provision.sites.selection import ChosenSites
-from provision.sites.setting_types import DurationOrForever
 
 RequestBuilder = Callable[[Run], Callable[[Site], Request[Any]]]
 
@@ -87,7 +86,7 @@ def ban(
 ) -> Exit:
     """Ban ADDRESS (an address or a network) at every chosen site."""
     checked = ban_address.check_bannable(address)
-    seconds = _parse_seconds(duration)
+    seconds = ban_address.parse_seconds(duration)
     chosen = choose_sites(app, flags, connect=True)
     own = ban_address.find_own_host([selected.site for selected in chosen.values()], checked)
     if own:
@@ -114,7 +113,7 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit:
     """Allow ADDRESS at every chosen site for some time: no jail bans it."""
     normalized = ban_address.normalize_network(address)
-    seconds = _parse_limited(duration)
+    seconds = ban_address.parse_limited(duration)
     request = requests.ask_allow(normalized, seconds, why)
     results = [
         requests.add_allowed_end(site) for site in ask_sites(app, flags, "allow", lambda _: request)
@@ -131,7 +130,7 @@ def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
 
 def shield(app: App, flags: Flags, up: bool, duration: str, why: str) -> Exit:
     """Keep the shield of every chosen site up, or down, for some time."""
-    seconds = _parse_limited(duration)
+    seconds = ban_address.parse_limited(duration)
     results = [
         requests.add_shield_end(site, up)
         for site in ask_sites(
@@ -186,6 +185,46 @@ def show_status(app: App, flags: Flags) -> Exit:
     return code
 
 
+def show_stale(app: App, flags: Flags, duration: str) -> Exit:
+    """Print the FortiGates that have not polled for some time; contact only the ban hosts."""
+    seconds = ban_address.parse_limited(duration, "--stale")
+    chosen = choose_sites(app, flags, connect=True)
+    names = {
+        name: [fortigate.name for fortigate in selected.fortigates]
+        for name, selected in chosen.items()
+    }
+
+    def request(site: Site) -> Request[Any]:
+        return collect.request_status(site, app.plays).request
+
+    asked = ask_sites(app, flags, "status", lambda _: request, chosen)
+    results = [notes.add_stale(s, names[s.name], seconds, time.time()) for s in asked]
+    if flags.json:
+        return print_results(app, flags, open_report(app, flags), "status", results, "names")
+    app.reports.keep("status", results)
+    for site in results:
+        for target in site.targets:
+            if target.error:
+                click.echo(escape(app.secrets.mask(f"{site.name}: {target.host}: {target.error}")))
+    return exit_code(results)
+
+
+def show_alarms(app: App, flags: Flags) -> Exit:
+    """List the active alarms of each site."""
+    results = ask_sites(app, flags, "alarms", requests.ask_alarms)
+    rows = notes.build_alarm_rows(results)
+    lines = notes.list_channels(results, tested=False)
+    return _show_lines(app, flags, results, notes.HEADS, rows, lines)
+
+
+def test_channels(app: App, flags: Flags) -> Exit:
+    """Send a test through every channel of each site, and print what came back."""
+    asked = ask_sites(app, flags, "alarms", requests.ask_channels)
+    results = [notes.mark_failed_channels(site) for site in asked]
+    lines = notes.list_channels(results, tested=True)
+    return _show_lines(app, flags, results, (), (), lines)
+
+
 def ask_sites(
     app: App, flags: Flags, verb: Verb, build: RequestBuilder, sites: ChosenSites | None = None
 ) -> list[SiteResult]:
@@ -227,6 +266,20 @@ def _show(
     return exit_code(results)
 
 
+def _show_lines(
+    app: App,
+    flags: Flags,
+    results: Sequence[SiteResult],
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    lines: Sequence[str],
+) -> Exit:
+    code = _show(app, flags, "alarms", results, heads, rows)
+    for line in lines if not flags.json else ():
+        click.echo(escape(app.secrets.mask(line)))
+    return code
+
+
 def _is_troubled(site: SiteResult) -> bool:
     return any(target.error for target in site.targets)
 
@@ -247,23 +300,3 @@ def _build_ban_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
         for target in site.targets
         for ban in target.details.get("bans", ())
     ]
-
-
-def _parse_limited(duration: str) -> int:
-    """Return the seconds of a time that ends."""
-    seconds = _parse_seconds(duration)
-    if seconds is None or seconds < 1:
-        message = f"--for {duration} must be a time of one second or more"
-        raise InputError([Problem("", 0, message, "write it as 30m, 8h or 7d")])
-    return seconds
-
-
-def _parse_seconds(duration: str | None) -> int | None:
-    if duration is None:
-        return None
-    try:
-        return int(TypeAdapter(DurationOrForever).validate_python(duration))
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        message = f"--for {duration}: {reason}"
-        raise InputError([Problem("", 0, message, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None

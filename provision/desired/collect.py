@@ -13,6 +13,7 @@ from banstitch_shared.tokens import name_feed_token, name_webhook_token
 
 from provision.desired.context import (
     UNKNOWN,
+    AlarmsHook,
     Context,
     FortiosRole,
     LinuxRole,
@@ -26,6 +27,7 @@ from provision.desired.context import (
     VdomsHook,
     has_placeholder,
 )
+from provision.desired.host_paths import WATCH_MEMORY
 from provision.desired.own_settings import find_bodies, list_ids_to_review, list_own_settings
 from provision.errors import Failed, InputError, Problem
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
@@ -268,11 +270,21 @@ def _list_feed_values(site: Site, plays: Sequence[Play], name: str) -> list[floa
     return [part[name] for part in parts if name in part]
 
 
+def find_alarms_unit(site: Site, plays: Sequence[Play]) -> str:
+    """Return the unit that raises alarms at a site; empty if they are off."""
+    for role in list_roles(plays, BAN_HOSTS):
+        if isinstance(role, AlarmsHook):
+            return role.alarms_unit(Context(site, site.ban_host))
+    return ""
+
+
 def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
     """Return the request for the receiver's metrics; empty without a receiver."""
     for role in list_roles(plays, BAN_HOSTS):
         if isinstance(role, StatusHook):
-            return role.status(Context(site, site.ban_host))
+            source = role.status(Context(site, site.ban_host))
+            watch = WATCH_MEMORY if find_alarms_unit(site, plays) else ""
+            return replace(source, request=replace(source.request, watch=watch))
     return StatusSource()
 
 

@@ -123,6 +123,14 @@ class StatusHook(Protocol):
 
 
 @runtime_checkable
+class AlarmsHook(Protocol):
+    """A role that knows which service of the ban host raises alarms."""
+
+    def alarms_unit(self, context: Context) -> str:
+        """Return the unit; empty if alarms are off."""
+
+
+@runtime_checkable
 class ShieldHook(Protocol):
     """A role that decides on a FortiGate what the feed denies."""
 

@@ -15,7 +15,7 @@ from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.tables import find_table
 from provision.fortios.config.text import forti_quote
 from provision.fortios.config.versions import NEWEST, Version
-from provision.linux.kinds.file import File
+from provision.linux.kinds.file import File, show_content
 from provision.sites.builder import Play, Selected
 
 
@@ -32,7 +32,8 @@ def render_files(
         root = directory / selected.site.ban_host.name
         for resource in collect.render_resources(selected.site, plays):
             if isinstance(resource, File) and resource.content is not None:
-                texts[root / resource.path.lstrip("/")] = resource.content
+                shown = show_content(resource.path, resource.content)
+                texts[root / resource.path.lstrip("/")] = shown
     for fortigate in selected.fortigates:
         context = collect.build_offline_context(selected.site, fortigate, plays, version)
         blocks = pick_first_choice(collect.render_blocks(context, plays))

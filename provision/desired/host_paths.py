@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from banstitch_shared import looked_up
+from banstitch_shared import alarm_notes, facts_file, looked_up
 
 USER = "banstitch"
 ETC = "/etc/banstitch"
@@ -24,8 +24,14 @@ RULES_USER = "banstitch-rules"
 RULES_SETTINGS = f"{ETC}/rules.json"
 RULES_MEMORY = "/var/lib/banstitch-rules"
 REQUESTS = "/var/spool/banstitch-requests"
-# The service banstitch-watch: its user, settings and memory, and the file that it writes there.
+# The facts that the receiver writes for banstitch-watch.
+FACTS = f"/run/banstitch/{facts_file.NAME}"
+# The service banstitch-watch: its user, settings, secrets and memory, and the file that it writes there.
 WATCH_USER = "banstitch-watch"
 WATCH_SETTINGS = f"{ETC}/watch.json"
+WATCH_SECRETS = f"{ETC}/watch.secret"
+ALARMS_CA = f"{ETC}/alarms_ca.pem"
+# What the last scheduled `plan` found; root alone writes there.
+DRIFT = f"{SPOOL}/{alarm_notes.DRIFT}"
 WATCH_MEMORY = "/var/lib/banstitch-watch"
 LOOKED_UP = f"{WATCH_MEMORY}/{looked_up.NAME}"

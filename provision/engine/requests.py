@@ -11,7 +11,16 @@ from typing import Any
 from banstitch_shared.jails import name_detection, name_jail
 
 from provision.desired import collect
-from provision.desired.host_paths import AUDIT, EVIDENCE, RULES_MEMORY, SPOOL, TOKENS, USER
+from provision.desired.host_paths import (
+    AUDIT,
+    DRIFT,
+    EVIDENCE,
+    RULES_MEMORY,
+    SPOOL,
+    TOKENS,
+    USER,
+    WATCH_MEMORY,
+)
 from provision.engine.ban_host import BanHostRun
 from provision.engine.progress import capture_errors
 from provision.engine.run import Run
@@ -22,11 +31,14 @@ from provision.linux.agent.protocol.observe import Request
 from provision.linux.agent.protocol.requests import (
     AllowNetwork,
     BanAddress,
+    ListAlarms,
     ListBans,
+    NoteDrift,
     ReadEvidence,
     ReadHistory,
     Rotate,
     SetShield,
+    TryChannels,
     UnallowNetwork,
     UnbanAddress,
 )
@@ -208,6 +220,44 @@ def ask_shield(run: Run, up: bool, seconds: int, why: str) -> Callable[[Site], S
         return SetShield(SPOOL, USER, RULES_MEMORY, up, seconds, name_operator(), why)
 
     return request
+
+
+def ask_alarms(run: Run) -> Callable[[Site], ListAlarms]:
+    """Return the request that lists the active alarms of a site."""
+    return lambda site: ListAlarms(WATCH_MEMORY, collect.find_alarms_unit(site, run.plays))
+
+
+def ask_channels(run: Run) -> Callable[[Site], TryChannels]:
+    """Return the request that sends a test through every channel of a site."""
+    return lambda site: TryChannels(WATCH_MEMORY, collect.find_alarms_unit(site, run.plays))
+
+
+def note_drift(run: Run, selected: Selected, planned: SiteResult) -> SiteResult:
+    """Note on the ban host what `plan` found, unless a target could not be planned.
+
+    Returns:
+        ``planned``, with the error of the ban host if it could not take the note.
+    """
+    whole = selected.linux and len(selected.fortigates) == len(selected.site.fortigates)
+    if not whole or any(target.error for target in planned.targets):
+        why = "drift was not noted, because the plan is not one of the whole site"
+        return _add_to_host(planned, notes=(why,))
+    changes = sum(len(target.changes) for target in planned.targets)
+    answer = _ask_agent(run, selected, NoteDrift(DRIFT, USER, changes, name_operator()))
+    if not answer.error:
+        return _add_to_host(planned, execs=1)
+    return _add_to_host(planned, execs=1, state=answer.state, error=answer.error)
+
+
+def _add_to_host(
+    site: SiteResult,
+    notes: tuple[str, ...] = (),
+    execs: int = 0,
+    **more: Any,
+) -> SiteResult:
+    host, *others = site.targets
+    host = replace(host, notes=(*host.notes, *notes), execs=host.execs + execs, **more)
+    return SiteResult(site.name, (host, *others))
 
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from provision.linux.agent.protocol.steps import MakeCertificate, NewFile, PutFiles, Step
 from provision.linux.agent.protocol.wire import from_json, to_json
 from provision.linux.kinds.certificate import Certificate
-from provision.linux.kinds.file import File
+from provision.linux.kinds.file import File, show_content
 from provision.linux.kinds.resource import Resource
 from provision.plan import format_canonical
 
@@ -22,9 +22,12 @@ class _Steps:
 
 
 def format_step(step: Step) -> str:
-    """Return ``step`` as canonical JSON: files as text, a given certificate as its digest."""
+    """Return ``step`` as canonical JSON: files as text, secrets by name, given certificates as digests."""
     if isinstance(step, PutFiles):
-        files = (replace(file, content=_decode(file).decode()) for file in step.files)
+        files = (
+            replace(file, content=show_content(file.path, _decode(file).decode()))
+            for file in step.files
+        )
         step = replace(step, files=tuple(files))
     elif isinstance(step, MakeCertificate):
         step = replace(step, content=_digest(_decode(step)))

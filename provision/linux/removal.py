@@ -19,6 +19,7 @@ from provision.linux.agent.protocol.steps import (
     TakeBack,
 )
 from provision.linux.draft import Draft, LinuxPlan, text_of
+from provision.linux.kinds.file import holds_secrets
 from provision.plan import unified_diff
 
 _UNITS = "/etc/systemd/system/"
@@ -121,7 +122,8 @@ def plan_removal(entry: ManifestObject, draft: Draft, reason: str = "") -> None:
         draft.change(entry.id, "empty", "", "; ".join(filter(None, (reason, stays))))
         return
     state = draft.observed.paths.get(name) if kind == "file" else None
-    diff = "" if entry.restores or entry.data else unified_diff(name, text_of(state), None)
+    hidden = entry.restores or entry.data or holds_secrets(name)
+    diff = "" if hidden else unified_diff(name, text_of(state), None)
     draft.change(entry.id, "restore" if entry.restores else "delete", diff, reason)
 
 

@@ -15,6 +15,7 @@ from provision.desired.host_paths import (
     DIGESTS,
     EVENTS_LOG,
     EVIDENCE,
+    FACTS,
     LOOKED_UP,
     REJECTED,
     RULES_MEMORY,
@@ -60,6 +61,7 @@ def build_config(context: Context, settings: Settings, address: str) -> dict[str
         ],
         "spool": SPOOL,
         "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
+        "facts": FACTS,
         **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
     }
 

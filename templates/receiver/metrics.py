@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from banstitch_shared.shield_file import UP
 from banstitch_shared.tokens import VERIFY
 
-from receiver import fetches, recent
+from receiver import clocks, fetches, recent
 from receiver.files import Unavailable
 from receiver.settings import Config
 
@@ -25,7 +25,15 @@ Sample = tuple[Mapping[str, str], float]
 Family = tuple[str, str, str, list[Sample]]
 
 # For each FortiGate: outcomes of its events (beside one count for each detection), and times.
-BY_FORTIGATE = ("malformed", "limited", "polls", "last_event", "last_poll", *fetches.NAMES)
+BY_FORTIGATE = (
+    "malformed",
+    "limited",
+    "polls",
+    "last_event",
+    "last_poll",
+    *fetches.NAMES,
+    *clocks.NAMES,
+)
 REFUSED = ("refused_address", "refused_token", "refused_feed", "refused_page", "too_large")
 
 
@@ -36,7 +44,7 @@ def list_names(config: Config) -> list[str]:
     found = ["events:%s:%s" % (who, ending) for who in posters for ending in endings]
     found += ["logins:%s:%s" % (who, ending) for who in posters for ending in endings[:-1]]
     found += ["%s:%s" % (what, who) for what in BY_FORTIGATE for who in posters]
-    buckets = [*("rate:" + who for who in posters), "said", "kept"]
+    buckets = [*("rate:" + who for who in posters), "said", "kept", "facts"]
     found += [bucket + part for bucket in buckets for part in (":tokens", ":at")]
     found += recent.names(posters)
     return [*found, *REFUSED, "started"]

@@ -79,3 +79,5 @@ class Config(Optionals):
     jails: list[str]
     spool: str
     counts: str
+    # what banstitch-watch judges
+    facts: str

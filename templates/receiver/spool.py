@@ -44,25 +44,28 @@ class Bans:
         return signatures, {jail: bans for jail, (_, bans) in files.items()}
 
     def count_refused(self, now: float) -> dict[str, int]:
-        """Return {FortiGate: new bans that were over its limit within the last hour}.
+        """Return {FortiGate: new bans that were over its limit within the last hour}."""
+        return self._count_last_hour("refused", now)
 
-        The file is that of banstitch_limit.py, beside fail2ban's action.
-        """
+    def count_banned(self, now: float) -> int:
+        """Return the new bans of the last hour, without those by hand."""
+        return sum(self._count_last_hour("banned", now).values())
+
+    def _count_last_hour(self, kind: str, now: float) -> dict[str, int]:
+        """Return {FortiGate: number}. The file is that of banstitch_limit.py, beside fail2ban's action."""
         try:
             with open(os.path.join(self.folder, "limit.json"), encoding="ascii") as stream:
                 counts = json.load(stream)
             numbers = {
-                name: sum(
-                    n for start, n in kinds["refused"].items() if int(start) > now - REFUSED_FOR
-                )
+                name: sum(n for start, n in kinds[kind].items() if int(start) > now - REFUSED_FOR)
                 for name, kinds in counts.items()
             }
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return {}
-        refused: Counter[str] = Counter()
+        found: Counter[str] = Counter()
         for name, number in numbers.items():
-            refused[name.partition("/")[0]] += number  # NAME/6 counts IPv6
-        return {name: number for name, number in refused.items() if number}
+            found[name.partition("/")[0]] += number  # NAME/6 counts IPv6
+        return {name: number for name, number in found.items() if number}
 
     def check_room(self) -> None:
         """Raise Unavailable if fail2ban could not record one more ban: it writes the whole file."""

@@ -48,19 +48,23 @@ class State:
 
     def list_errors(self) -> list[str]:
         """Return why the receiver cannot do all of its work now; empty if it can."""
-        checks: list[Callable[[], object]] = [
-            self.tokens.read,
-            lambda: self.feed.serve(time.time()),
-            self.bans.check_room,
-            lambda: self.bans.check_maintained(time.time()),
-            lambda: check_writable(self.config["events_log"], "the event log"),
-        ]
-        errors = []
-        for check in checks:
+        return list(self.find_errors().values())
+
+    def find_errors(self) -> dict[str, str]:
+        """Return the same by subject."""
+        checks: dict[str, Callable[[], object]] = {
+            "tokens": self.tokens.read,
+            "feed": lambda: self.feed.serve(time.time()),
+            "bans": self.bans.check_room,
+            "fail2ban": lambda: self.bans.check_maintained(time.time()),
+            "events": lambda: check_writable(self.config["events_log"], "the event log"),
+        }
+        errors = {}
+        for subject, check in checks.items():
             try:
                 check()
             except Unavailable as error:
-                errors.append(str(error))
+                errors[subject] = str(error)
         return errors
 
     def list_all_errors(self) -> list[str]:

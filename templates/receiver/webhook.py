@@ -16,7 +16,7 @@ from banstitch_shared.looked_up import LookedUp
 from banstitch_shared.receiver_api import TOKEN_HEADER
 from banstitch_shared.tokens import VERIFY
 
-from receiver import evidence, fetches, recent
+from receiver import clocks, evidence, fetches, recent
 from receiver.files import Unavailable, append
 from receiver.lines import Event, Malformed, read_event
 from receiver.settings import Config
@@ -107,7 +107,7 @@ class Webhook:
             raise Refused(400, "malformed", str(error)) from None
         if not verdict.ignored:
             self._write(verdict, event, who)
-        self._count(who, verdict, now)
+        self._count(who, verdict, event, now)
         return {"status": "success", "events": [verdict.answer()]}
 
     def _authenticate(self, environ: WSGIEnvironment, peer: Address) -> str:
@@ -157,9 +157,10 @@ class Webhook:
         evidence.keep(config["evidence_log"], lines, [event], who, config["evidence_most"])
         append(config["events_log"], lines, "the event log")
 
-    def _count(self, who: str, verdict: Verdict, now: float) -> None:
+    def _count(self, who: str, verdict: Verdict, event: Event, now: float) -> None:
         with self.counts.locked():
             self.counts["last_event:" + who] = now
+            clocks.note_time(self.counts, who, event.text, now)
             if verdict.kind != SUCCESS:
                 fetches.note_event(self.counts, who, now)
             what = "logins" if verdict.kind == SUCCESS else "events"

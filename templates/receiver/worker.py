@@ -23,6 +23,7 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from receiver.access import Peers
+from receiver.facts import keep_facts
 from receiver.files import Signature, read_signature
 from receiver.names import keep_up_to_date
 
@@ -136,12 +137,13 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
         unblock_sigterm()
 
     def load_wsgi(self) -> None:
-        """Load the application, and start to resolve names."""
+        """Load the application, and start to resolve names and to write facts."""
         super().load_wsgi()
         state = self.wsgi.banstitch
         self.peers = state.peers
         for name in state.names.names:
             gevent.spawn(keep_up_to_date, state.names, name, limit_time, gevent.sleep)
+        gevent.spawn(keep_facts, state, gevent.sleep)
         self.wsgi = send_full_packets(self.wsgi)
         self.listeners = {listener: Listener(listener.getsockname()) for listener in self.sockets}
         if self.encrypt:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
-import socket
 import ssl
-import threading
 from typing import NamedTuple, Optional
 from urllib.parse import SplitResult, urljoin, urlsplit
+
+from watch.deadline import Deadline
 
 # Seconds without a byte, and seconds of one connection.
 SILENCE, PATIENCE = 10.0, 30.0
@@ -86,7 +86,7 @@ def check_peer(peer: str, first: str) -> None:
 
 def _get(url: SplitResult, tag: str, first: str) -> _Reply:
     connection = _open(url)
-    with contextlib.closing(connection), _Deadline(connection) as deadline:
+    with contextlib.closing(connection), Deadline(connection, PATIENCE) as deadline:
         connection.connect()
         deadline.socket = connection.sock
         peer = connection.sock.getpeername()[0].partition("%")[0]
@@ -100,33 +100,6 @@ def _get(url: SplitResult, tag: str, first: str) -> _Reply:
     if deadline.is_over:  # a list without a length ended where it was cut
         raise ValueError("the server takes longer than %d seconds" % PATIENCE)
     return reply
-
-
-class _Deadline:
-    """End a connection after PATIENCE seconds, so that reading from it fails.
-
-    A limit for each read alone would let a server send single bytes for ever. ``socket`` is kept here because
-    the connection itself forgets it once an answer begins that ends with the connection.
-    """
-
-    def __init__(self, connection: http.client.HTTPConnection) -> None:
-        self.socket: Optional[socket.socket] = None  # noqa: UP045 - Python 3.9
-        self.is_over = False
-        self._connection = connection
-        self._timer = threading.Timer(PATIENCE, self._cut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> _Deadline:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def _cut(self) -> None:
-        self.is_over = True
-        with contextlib.suppress(OSError, AttributeError, TypeError):
-            socket.socket.shutdown(self.socket or self._connection.sock, socket.SHUT_RDWR)
 
 
 def _open(url: SplitResult) -> http.client.HTTPConnection:

@@ -1,7 +1,7 @@
 """The service banstitch-watch: ``python3 -m watch.service``.
 
-It listens on nothing. systemd starts it, watches it (WatchdogSec=) and stops it by SIGTERM. Each name and
-URL has a thread of its own, so one that does not answer delays no other.
+It does the work of a ban host that goes out to the network, and listens on nothing. systemd starts it,
+watches it (WatchdogSec=) and stops it by SIGTERM. SIGUSR1 from root asks for a test.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -13,56 +13,46 @@ import logging
 import os
 import signal
 import sys
-import threading
-import time
+from collections.abc import Callable
+from typing import Any
 
-from banstitch_shared.looked_up import NAME
 from banstitch_shared.service import notify
 
-from watch.answers import is_url
-from watch.watcher import Watcher
+from watch import ignored, jobs
+from watch.alarms import part as alarms
+from watch.jobs import Part
 
 SETTINGS = "/etc/banstitch/watch.json"
 MEMORY = "/var/lib/banstitch-watch"
-# Seconds between two looks at a name, and at a URL.
-NAME_PAUSE, URL_PAUSE = 60.0, 600.0
 # Seconds between two attempts to write.
 PAUSE = 1.0
-
-log = logging.getLogger("banstitch-watch")
+# What the settings may hold, and what builds the part of the service for it.
+BUILDERS: dict[str, Callable[[Any, str], Part]] = {
+    "ignore": ignored.build_part,
+    "alarms": alarms.build_part,
+}
 
 
 def main() -> None:
-    """Look up names and URLs until SIGTERM."""
+    """Do the jobs of the settings until SIGTERM."""
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     os.umask(0o027)
-    signals = {signal.SIGTERM, signal.SIGINT}
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     with open(SETTINGS, encoding="utf-8") as stream:
-        names = json.load(stream)["ignore"]
-    watcher = Watcher(os.path.join(MEMORY, NAME), names)
-    for name in names:
-        threading.Thread(target=follow, args=(watcher, name), daemon=True).start()
+        settings = json.load(stream)
+    parts = [BUILDERS[name](found, MEMORY) for name, found in settings.items()]
+    jobs.start(parts)
     notify("READY=1")
-    while signal.sigtimedwait(signals, PAUSE) is None:
-        write(watcher)
-        notify("WATCHDOG=1")
-    write(watcher)
-
-
-def follow(watcher: Watcher, name: str) -> None:
-    """Look up one name or URL again and again."""
     while True:
-        watcher.ask(name)
-        time.sleep(URL_PAUSE if is_url(name) else NAME_PAUSE)
-
-
-def write(watcher: Watcher) -> None:
-    """Write the answers; if that fails, the next call tries again."""
-    try:
-        watcher.write()
-    except OSError as error:
-        log.error("cannot write: %s", error)
+        got = signal.sigtimedwait(signals, PAUSE)
+        if got is not None and got.si_signo != signal.SIGUSR1:
+            break
+        if got is not None:
+            jobs.test(parts)
+        jobs.write(parts)
+        notify("WATCHDOG=1")
+    jobs.write(parts)
 
 
 if __name__ == "__main__":

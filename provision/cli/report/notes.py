@@ -1,14 +1,17 @@
-"""Notes of `status` on the shield, users under attack, logins after many failures, stale names, clusters."""
+"""Notes of `status` on alarms, clusters and what rules found; tables of `alarms` and `status --stale`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from banstitch_shared.alarm_notes import SEVERITIES
 from banstitch_shared.shield_file import Shield, describe_shield
 
+from provision.cli.report.samples import read_samples
 from provision.errors import spell_count
-from provision.results import format_timestamp
+from provision.results import SiteResult, TargetResult, format_timestamp
 
 # Alarms and users that are named, the latest.
 _MOST_NAMED = 5
@@ -17,17 +20,100 @@ NO_FILTER = (
     " receiver itself refuses strangers; systemctl restart banstitch-receiver.socket turns the filter on"
     " (connections are refused for a moment), unless the kernel of this host lacks BPF"
 )
+# Kinds of alarms that `status` has notes of its own about.
+_NOTED = ("attacked", "login", "shield", "unreadable", "ban_limit", "full")
+_NEVER = "has not polled yet, as far as its ban host knows"
+HEADS = ("site", "severity", "since", "alarm")
 
 
 def list_alarm_notes(details: Mapping[str, Any]) -> list[str]:
-    """Return one line each for the shield, users under attack, the last alarms, and stale names."""
+    """Return one line each for the shield, users under attack, the last logins, stale names and alarms."""
     shield = details.get("shield")
     return [
         *([describe_shield(Shield(**shield))] if shield else []),
         *_describe_attacked(details.get("attacked", ())),
         *_list_alarms(details),
         *_list_stale(details),
+        *_describe_active(details.get("active", ())),
     ]
+
+
+def _describe_active(active: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for the active alarms that no other note is about."""
+    others = [each for each in active if each["key"].partition(":")[0] not in _NOTED]
+    if not others:
+        return []
+    ordered = sorted(others, key=lambda each: SEVERITIES.index(each["severity"]), reverse=True)
+    named = [each["text"] for each in ordered[:_MOST_NAMED]]
+    return [f"{spell_count(len(others), 'alarm')} (see `alarms`): {'; '.join(named)}"]
+
+
+def build_alarm_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
+    """Return a row for each active alarm of each site."""
+    return [
+        (site.name, alarm["severity"], format_timestamp(alarm["since"]), alarm["text"])
+        for site in results
+        for target in site.targets
+        for alarm in target.details.get("alarms", ())
+    ]
+
+
+def list_channels(results: Sequence[SiteResult], tested: bool) -> list[str]:
+    """Return a line for each channel of each site, and the notes of the ban hosts.
+
+    ``tested``: the channels report what came back from a test; otherwise only their errors are lines.
+    """
+    lines = []
+    for site in results:
+        for target in site.targets:
+            lines += [f"{site.name}: {note}" for note in target.notes]
+            channels = target.details.get("channels", {})
+            if tested:
+                lines += [f"{site.name}: {name}: {answer}" for name, answer in channels.items()]
+            else:
+                failing = {name: error for name, error in channels.items() if error}
+                lines += [f"{site.name}: {n} fails: {error}" for n, error in failing.items()]
+    return lines
+
+
+def mark_failed_channels(site: SiteResult) -> SiteResult:
+    """Return the result of a test as failed where a channel failed."""
+
+    def mark(target: TargetResult) -> TargetResult:
+        answers = target.details.get("channels", {}).values()
+        has_failed = any(not answer.startswith("ok") for answer in answers)
+        return replace(target, state="failed") if has_failed and not target.error else target
+
+    return SiteResult(site.name, tuple(map(mark, site.targets)))
+
+
+def add_stale(site: SiteResult, fortigates: Sequence[str], seconds: int, now: float) -> SiteResult:
+    """Return the result of a ban host with one for each of its ``fortigates``: failed if it is stale."""
+    (host,) = site.targets
+    if host.error:
+        return site
+    metrics = host.details["metrics"]
+    samples = read_samples(metrics, "banstitch_last_poll_seconds")
+    polls = {labels.get("fortigate", ""): at for labels, at in samples}
+    stale = {
+        name: f"has not polled for {_format_hours(now - polls[name])}"
+        if polls.get(name)
+        else _NEVER
+        for name in fortigates
+        if now - polls.get(name, 0) > seconds
+    }
+    found = tuple(
+        TargetResult(
+            name, "fortios", "failed" if name in stale else "ok", error=stale.get(name, "")
+        )
+        for name in fortigates
+    )
+    return SiteResult(site.name, (replace(host, details={}), *found))
+
+
+def _format_hours(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def _describe_attacked(attacked: Sequence[Mapping[str, Any]]) -> list[str]:

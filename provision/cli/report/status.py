@@ -47,7 +47,7 @@ _LOST = {
     "unreadable": "banstitch_unreadable_last_day",
     "limited": "banstitch_limited_total",
 }
-_FINDINGS = ("shield", "alarms", "attacked", "stale")
+_FINDINGS = ("shield", "alarms", "attacked", "stale", "active")
 _SINCE = "since the receiver's start"
 _JAIL = re.compile(JAIL_NAME)
 _WHY = {

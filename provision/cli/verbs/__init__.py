@@ -23,6 +23,7 @@ VERBS = (
     operation.shield,
     operation.rotate,
     operation.status,
+    operation.alarms,
     operation.replay,
     completion,
 )

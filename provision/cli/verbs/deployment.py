@@ -65,6 +65,8 @@ def render(
 @add_run_options
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the plan in FILE, for apply FILE.")  # fmt: skip
+@click.option("--note-drift", is_flag=True,
+              help="Note on the ban host whether anything differs, for its alarms.")  # fmt: skip
 def plan(
     app: App,
     flags: Flags,
@@ -72,15 +74,18 @@ def plan(
     forget: tuple[str, ...],
     out: Path | None,
     runs: RunOptions,
+    note_drift: bool,
 ) -> Exit:
     """Show what apply would change. Changes nothing."""
     from provision.cli import deploy
 
+    if out and note_drift:
+        raise click.UsageError("--note-drift must not be used with --out")
     if out:
         from provision.cli import saved_plans
 
         return saved_plans.save_plan(app, flags, out, runs, adopt=adopt, forget=forget)
-    return deploy.look(app, flags, "plan", runs, adopt=adopt, forget=forget)
+    return deploy.look(app, flags, "plan", runs, note_drift, adopt=adopt, forget=forget)
 
 
 @click.command()

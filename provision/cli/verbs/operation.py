@@ -135,11 +135,28 @@ def rotate(app: App, flags: Flags, yes: bool, runs: RunOptions, waves: Waves) ->
 
 @click.command()
 @add_common_options
-def status(app: App, flags: Flags) -> Exit:
+@click.option(
+    "--stale",
+    metavar="TIME",
+    help="Only print the FortiGates that have not polled for TIME, such as 1h; exit code 1 if any.",
+)
+def status(app: App, flags: Flags, stale: str | None) -> Exit:
     """Show the state of each site: drift, receiver, bans, last polls."""
     from provision.cli import operate
 
-    return operate.show_status(app, flags)
+    return operate.show_stale(app, flags, stale) if stale else operate.show_status(app, flags)
+
+
+@click.command()
+@add_common_options
+@click.option(
+    "--test", is_flag=True, help="Send a test through every channel, and print what came back."
+)
+def alarms(app: App, flags: Flags, test: bool) -> Exit:
+    """List the active alarms of each site, and what its channels report."""
+    from provision.cli import operate
+
+    return operate.test_channels(app, flags) if test else operate.show_alarms(app, flags)
 
 
 @click.command()

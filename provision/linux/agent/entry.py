@@ -32,6 +32,9 @@ DO = {
     "history": "audit.list_history",
     "evidence": "evidence.list_evidence",
     "status": "status.read_status",
+    "alarms": "alarms.list_alarms",
+    "try-channels": "alarms.try_channels",
+    "note-drift": "alarms.note_drift",
 }
 
 

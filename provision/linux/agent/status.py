@@ -16,7 +16,14 @@ from banstitch_shared.alarm_file import read_alarms
 from provision.linux.agent.host import read, run
 from provision.linux.agent.http_client import fetch
 from provision.linux.agent.pem import read_certificate
-from provision.linux.agent.protocol.answers import Alarm, Attacked, Remaining, StaleName, Status
+from provision.linux.agent.protocol.answers import (
+    ActiveAlarm,
+    Alarm,
+    Attacked,
+    Remaining,
+    StaleName,
+    Status,
+)
 from provision.linux.agent.protocol.requests import ReadStatus
 from provision.linux.agent.shield_state import read_shield_state
 from provision.linux.agent.tokens_file import read_tokens
@@ -36,12 +43,21 @@ def read_status(request: ReadStatus) -> Status:
         attacked=[Attacked(*attacked) for attacked in known.attacked],
         shield=read_shield_state(request.rules),
         stale=_list_stale(request.names, request.looked_up) if request.names else [],
+        active=_list_active(request.watch) if request.watch else [],
         versions={
             "debian": _read_debian_version(),
             "python": platform.python_version(),
             **_list_packages(),
         },
     )
+
+
+def _list_active(folder: str) -> list[ActiveAlarm]:
+    # only sites with alarms need it
+    from banstitch_shared.alarm_notes import read_active
+
+    found = read_active(folder)
+    return [ActiveAlarm(*alarm) for alarm in found.alarms] if found else []
 
 
 def _list_stale(names: list[str], path: str) -> list[StaleName]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,6 +24,8 @@ from provision.linux.kinds.resource import (
 from provision.plan import unified_diff
 
 Check = Literal["", "python", "systemd-unit", "fail2ban", "logrotate", "json"]
+# The end of the names of files with secrets: JSON, {name: secret}. Plans and exports show the names only.
+_HIDDEN = ".secret"
 When = Literal["", "sshd_jail_without_log"]
 
 
@@ -69,8 +72,11 @@ class File(Resource):
         before = self.content if is_same else text_of(state)
         if state is not None:
             draft.claim(self.id, self.path, "exists")
-        diff = join_diffs(unified_diff(self.path, before, self.content), attributes)
-        draft.change(self.id, "create" if state is None else "update", diff)
+        is_secret = holds_secrets(self.path)
+        reason = "it holds secrets, which are not shown" if is_secret and not is_same else ""
+        difference = "" if is_secret else unified_diff(self.path, before, self.content)
+        diff = join_diffs(difference, attributes)
+        draft.change(self.id, "create" if state is None else "update", diff, reason)
         seen = base64.b64decode(state.content) if state and state.content is not None else None
         draft.files.append(
             NewFile(
@@ -89,6 +95,18 @@ class File(Resource):
         reason = f"a {state.type} is there and is moved aside" if state and is_odd else ""
         draft.change(self.id, "create" if state is None else "update", diff, reason)
         draft.makes.append(Touch(**read_attributes(self)))
+
+
+def holds_secrets(path: str) -> bool:
+    """Return whether the content of a file is not to be shown."""
+    return path.endswith(_HIDDEN)
+
+
+def show_content(path: str, content: str) -> str:
+    """Return the content of a file as a plan shows it: secrets by name, never by value."""
+    if not holds_secrets(path) or not content:
+        return content
+    return json.dumps(dict.fromkeys(json.loads(content), "(secret)"), indent=1) + "\n"
 
 
 # Nearly all files are the same at all sites. The bound keeps the others from adding up over a fleet.

@@ -23,6 +23,7 @@ from provision.fortios.config.text import Config, parse
 from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.kinds.file import File
 from roles import enforcement, feed, rules, watch, webhook
+from roles.alarms import role as alarms
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
@@ -88,11 +89,24 @@ def _dialup() -> Context:
 
 
 def of_watch() -> dict[str, str]:
-    """The files that a site has only if its ignore list has a name."""
+    """The files that a site has only if its ignore list has a name, or if it has alarms."""
     settings = roles.detection.role.Settings.model_validate(
         {"detection_ignore": ["office.example.com"]}
     )
-    found = watch.resources(linux(sample_site({"detection": settings})))
+    channels = alarms.Settings.model_validate(
+        {
+            "alarms_mail_to": ["noc@example.com"],
+            "alarms_mail_from": "ban1@example.com",
+            "alarms_mail_server": "mail.example.com",
+            "alarms_webhooks": [
+                {"name": "chat", "template": "slack", "url": "https://example.com/x"}
+            ],
+            "alarms_syslog": "tls://log.example.com:6514",
+            "alarms_quiet": "22:00-06:00 Europe/Berlin",
+            "heartbeat_url": "https://example.com/beat",
+        }
+    )
+    found = watch.resources(linux(sample_site({"detection": settings, "alarms": channels})))
     return {
         f"ban1{resource.path}": resource.content
         for resource in found

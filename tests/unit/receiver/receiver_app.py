@@ -77,6 +77,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "rules_memory": str(folder / "memory"),
         "spool": str(folder / "spool"),
         "counts": str(folder / "counts"),
+        "facts": str(folder / "facts.json"),
     } | more
 
 

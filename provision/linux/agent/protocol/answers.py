@@ -227,9 +227,31 @@ class StaleName(Form):
 
 
 @dataclass(frozen=True)
+class ActiveAlarm(Form):
+    """An active alarm of banstitch-watch."""
+
+    key: Text
+    severity: Word
+    since: Clock
+    text: Text
+
+
+_AlarmList = Annotated[list[ActiveAlarm], Bounds(max_length=300, fail_fast=True)]
+
+
+@dataclass(frozen=True)
+class ActiveAlarms(Form):
+    """The active alarms; what each channel did last, or its error; notes for the operator."""
+
+    alarms: _AlarmList
+    channels: Annotated[dict[Text, Text], Bounds(max_length=30)]
+    notes: Annotated[list[Text], Bounds(max_length=10, fail_fast=True)]
+
+
+@dataclass(frozen=True)
 class Status(Form):
     """The receiver's numbers as it serves them, versions, certificates; whether systemd ``filters`` who
-    may connect; what the rules found; names that could not be looked up lately."""
+    may connect; what the rules found; names that could not be looked up lately; ``active`` alarms."""
 
     metrics: LongText
     versions: Annotated[dict[Word, Version], Bounds(max_length=20)]
@@ -239,6 +261,7 @@ class Status(Form):
     attacked: Annotated[list[Attacked], Bounds(max_length=100, fail_fast=True)]
     stale: Annotated[list[StaleName], Bounds(max_length=100, fail_fast=True)]
     shield: Optional[ShieldState] = None
+    active: _AlarmList = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -267,4 +290,7 @@ ANSWERS: dict[str, type[Form]] = {
     "history": History,
     "evidence": Evidence,
     "status": Status,
+    "alarms": ActiveAlarms,
+    "try-channels": ActiveAlarms,
+    "note-drift": Done,
 }

@@ -173,6 +173,35 @@ class SetShield(Request[answers.ShieldSet]):
 
 
 @dataclass(frozen=True)
+class ListAlarms(Request[answers.ActiveAlarms]):
+    """List the alarms in the ``folder`` of the service ``unit``; an empty name: alarms are off."""
+
+    do: ClassVar[str] = "alarms"
+    folder: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class TryChannels(Request[answers.ActiveAlarms]):
+    """Have the service ``unit`` send a test through each channel."""
+
+    do: ClassVar[str] = "try-channels"
+    folder: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class NoteDrift(Request[answers.Done]):
+    """Note in the file ``path`` how many ``changes`` `apply` would make. ``group`` may read it."""
+
+    do: ClassVar[str] = "note-drift"
+    path: str
+    group: str
+    changes: int
+    by: str
+
+
+@dataclass(frozen=True)
 class ReadHistory(Request[answers.History]):
     """Return the ``last`` entries of the audit."""
 
@@ -195,7 +224,8 @@ class ReadStatus(Request[answers.Status]):
 
     ``certificate``: the file of the receiver's, or "". ``filters``: the unit that filters addresses, or "".
     ``rules``: the folder of banstitch-rules. ``names``: names and URLs that banstitch-watch looks up, with
-    answers in the file ``looked_up``. ``sealed`` as in :class:`Observe`.
+    answers in the file ``looked_up``. ``watch``: the folder with its alarms, empty if they are off.
+    ``sealed`` as in :class:`Observe`.
     """
 
     do: ClassVar[str] = "status"
@@ -207,4 +237,5 @@ class ReadStatus(Request[answers.Status]):
     rules: str = ""
     names: list[str] = field(default_factory=list)
     looked_up: str = ""
+    watch: str = ""
     sealed: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Alarms and the heartbeat of a ban host."""

@@ -1,0 +1,251 @@
+"""The settings of alarms: channels, limits, quiet hours, and the heartbeat."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import zoneinfo
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+
+from provision.sites.setting_types import Duration, Expected, Port
+from provision.sites.settings import RoleSettings, Strict
+
+Severity = Literal["info", "warning", "critical"]
+Kind = Literal[
+    "attacked",
+    "ban_limit",
+    "burst",
+    "certificate",
+    "channel",
+    "clock",
+    "disk",
+    "drift",
+    "error",
+    "full",
+    "heartbeat",
+    "jump",
+    "login",
+    "polls",
+    "posts",
+    "rate",
+    "receiver",
+    "refused",
+    "rules",
+    "shield",
+    "unreadable",
+]
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)"
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
+_QUIET = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9]) (\S+)")
+_URL = re.compile(r"[!-~]{1,2000}")
+
+
+def check_url(secret: SecretStr) -> SecretStr:
+    """Return the URL of a webhook.
+
+    Raises:
+        ValueError: it is no https URL. http is for addresses of a private network only.
+    """
+    text = secret.get_secret_value()
+    url = urlsplit(text)
+    if not _URL.fullmatch(text) or not url.hostname or url.username is not None:
+        raise ValueError("it must be like https://example.com/path")
+    url.port  # noqa: B018 - raises ValueError where it is no port
+    if url.scheme != "https" and not (url.scheme == "http" and _is_private(url.hostname)):
+        raise ValueError("it must begin with https://; http:// is for private addresses only")
+    return secret
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a mail server is this host itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+SecretUrl = Annotated[
+    SecretStr,
+    AfterValidator(check_url),
+    Expected("an https URL; http only for an address of a private network"),
+]
+
+
+class Webhook(Strict):
+    """A webhook; ``name`` appears in reports."""
+
+    url: SecretUrl
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,29}$")]
+    template: Literal["generic", "slack", "teams", "ntfy", "matrix"] = "generic"
+    token: SecretStr | None = None
+    minimum: Severity = "warning"
+
+
+class Settings(RoleSettings):
+    """Channels, limits and quiet hours of alarms, and the heartbeat."""
+
+    alarms: Annotated[
+        Literal["auto", "on", "off"],
+        Field(
+            description="auto: on if there is a channel or a heartbeat; on: without a channel, too, for"
+            " `alarms`, `status` and the journal"
+        ),
+    ] = "auto"
+    alarms_mail_to: Annotated[
+        tuple[str, ...], Field(description="mail addresses that get alarms")
+    ] = ()
+    alarms_mail_from: Annotated[str, Field(description="the sender of the mails")] = ""
+    alarms_mail_server: Annotated[
+        str,
+        Field(
+            pattern=rf"^{_HOST}$",
+            description="mail server; localhost is the mail system of the ban host itself",
+        ),
+    ] = "localhost"
+    alarms_mail_port: Annotated[
+        Port | None,
+        Field(description="default: 587 with starttls, 465 with tls, 25 with off"),
+    ] = None
+    alarms_mail_security: Annotated[
+        Literal["starttls", "tls", "off"] | None,
+        Field(description="default: starttls; off, which only localhost may have, for localhost"),
+    ] = None
+    alarms_mail_user: Annotated[str, Field(description="name to log in to the mail server")] = ""
+    alarms_mail_password: Annotated[
+        SecretStr | None, Field(description="password to log in to the mail server")
+    ] = None
+    alarms_mail_minimum: Annotated[
+        Severity, Field(description="least severe alarms that are sent by mail")
+    ] = "warning"
+    alarms_webhooks: Annotated[
+        tuple[Webhook, ...],
+        Field(
+            max_length=10,
+            description="webhooks: url, name, template (generic, slack, teams, ntfy, matrix), token,"
+            " minimum (info, warning, critical)",
+        ),
+    ] = ()
+    alarms_syslog: Annotated[
+        str,
+        Field(
+            pattern=rf"^(|(udp|tcp|tls)://{_HOST}:[0-9]{{1,5}})$",
+            description="a syslog server, such as tls://log.example.com:6514, udp:// or tcp://",
+        ),
+    ] = ""
+    alarms_syslog_minimum: Annotated[
+        Severity, Field(description="least severe alarms that are sent to the syslog server")
+    ] = "info"
+    alarms_ca: Annotated[
+        str, Field(description="further CAs of servers of alarms, a PEM file on your machine")
+    ] = ""
+    alarms_proxy: Annotated[
+        str,
+        Field(
+            pattern=rf"^(|{_HOST}:[0-9]{{1,5}})$",
+            description="an http proxy, HOST:PORT, for webhooks and the heartbeat by https",
+        ),
+    ] = ""
+    alarms_quiet: Annotated[
+        str,
+        Field(
+            description="hours in which only critical alarms are sent, such as"
+            " `22:00-06:00 Europe/Berlin`"
+        ),
+    ] = ""
+    alarms_off: Annotated[
+        tuple[Kind, ...], Field(description="kinds of alarms that are not raised")
+    ] = ()
+    alarms_burst: Annotated[
+        int,
+        Field(ge=0, le=1_000_000, description="new bans within an hour that are a burst; 0: none"),
+    ] = 100
+    alarms_poll_silence: Annotated[
+        Duration,
+        Field(
+            description="time without a poll after which a FortiGate may be silent; it is if four of its"
+            " usual intervals have passed as well"
+        ),
+    ] = 600
+    alarms_post_silence: Annotated[
+        Duration,
+        Field(
+            description="time without an event after which a FortiGate may be silent; it is if three"
+            " times its longest silence has passed as well"
+        ),
+    ] = 86400
+    heartbeat_url: Annotated[
+        SecretUrl | None,
+        Field(description="URL that is fetched while the site is healthy, for a dead man's switch"),
+    ] = None
+    heartbeat_interval: Annotated[Duration, Field(description="time between two heartbeats")] = 300
+
+    @field_validator("alarms_mail_to")
+    @classmethod
+    def _check_recipients(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_check_address, value))
+
+    @field_validator("alarms_mail_from")
+    @classmethod
+    def _check_sender(cls, value: str) -> str:
+        return value and _check_address(value)
+
+    @field_validator("alarms_webhooks")
+    @classmethod
+    def _check_names(cls, value: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        names = [each.name for each in value]
+        if len({*names, "mail", "syslog"}) < len(names) + 2:
+            raise ValueError("each webhook must have a name of its own, and not mail or syslog")
+        return value
+
+    @field_validator("alarms_quiet")
+    @classmethod
+    def _check_quiet(cls, value: str) -> str:
+        if value:
+            read_quiet(value)
+        return value
+
+    @model_validator(mode="after")
+    def _check_mail(self) -> Settings:
+        if self.alarms_mail_to and not self.alarms_mail_from:
+            raise ValueError("alarms_mail_from must be set, because alarms_mail_to is")
+        if bool(self.alarms_mail_user) != bool(self.alarms_mail_password):
+            raise ValueError("alarms_mail_user and alarms_mail_password must be set together")
+        is_local = is_loopback(self.alarms_mail_server)
+        if self.alarms_mail_security == "off" and not is_local:
+            raise ValueError("alarms_mail_security may be off for localhost only")
+        return self
+
+
+def _check_address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("it must be a mail address such as noc@example.com")
+    return text
+
+
+def read_quiet(text: str) -> dict[str, object]:
+    """Return quiet hours: minutes of the day, and a time zone.
+
+    Raises:
+        ValueError: the text is not like ``22:00-06:00 Europe/Berlin``.
+    """
+    found = _QUIET.fullmatch(text)
+    if not found:
+        raise ValueError("it must be like 22:00-06:00 Europe/Berlin")
+    begins, ends = (60 * int(found[n]) + int(found[n + 1]) for n in (1, 3))
+    try:
+        zoneinfo.ZoneInfo(found[5])
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{found[5]} must be a time zone such as Europe/Berlin or UTC") from None
+    if begins == ends:
+        raise ValueError("quiet hours must end at another time than they begin")
+    return {"begins": begins, "ends": ends, "zone": found[5]}

@@ -1,0 +1,85 @@
+"""Look at the site: collect the facts that alarms are judged by. Nothing is changed.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
+
+from banstitch_shared.alarm_file import Alarms, read_alarms
+from banstitch_shared.alarm_notes import Drift, read_drift
+from banstitch_shared.facts_file import ReceiverFacts, read_facts
+from banstitch_shared.shield_file import Shield, read_shield
+
+# Seconds after which facts of the receiver, and a sign of life of the rules, are too old.
+STALE = 60.0
+
+
+class Facts(NamedTuple):
+    """The facts at the time ``now``; None for what is not known.
+
+    ``rules_age``: seconds since banstitch-rules gave a sign of life. ``certificate_ends``: epoch seconds.
+    ``jumped``: seconds by which the clock was set since the last look. ``failing``: channels that fail, and
+    why; ``heartbeat``: why the last heartbeat failed.
+    """
+
+    now: float
+    receiver: Optional[ReceiverFacts] = None  # noqa: UP045 - Python 3.9
+    rules_age: float = 0.0
+    known: Alarms = Alarms()
+    shield: Optional[Shield] = None  # noqa: UP045 - Python 3.9
+    drift: Optional[Drift] = None  # noqa: UP045 - Python 3.9
+    certificate_ends: Optional[float] = None  # noqa: UP045 - Python 3.9
+    jumped: float = 0.0
+    failing: Mapping[str, str] = {}
+    heartbeat: str = ""
+
+
+class Clock:
+    """The time, and by how much it was set between two looks."""
+
+    def __init__(self) -> None:
+        self._offset: Optional[float] = None  # noqa: UP045 - Python 3.9
+
+    def look(self) -> tuple[float, float]:
+        """Return the epoch seconds, and the seconds by which the clock was set since the last look."""
+        now = time.time()
+        offset = now - time.clock_gettime(time.CLOCK_BOOTTIME)
+        jumped = offset - self._offset if self._offset is not None else 0.0
+        self._offset = offset
+        return now, jumped
+
+
+def collect_facts(paths: Mapping[str, Any], clock: Clock) -> Facts:
+    """Return the facts in the files of ``paths``: facts of the receiver, folder of the rules, drift."""
+    now, jumped = clock.look()
+    rules = paths["rules"]
+    return Facts(
+        now,
+        _read_receiver(paths["facts"], now),
+        _measure_age(os.path.join(rules, "alive"), now),
+        read_alarms(rules, now),
+        read_shield(rules, now),
+        read_drift(paths["drift"]),
+        jumped=jumped,
+    )
+
+
+def _read_receiver(path: str, now: float) -> Optional[ReceiverFacts]:  # noqa: UP045 - Python 3.9
+    try:
+        found = read_facts(path)
+    except (OSError, ValueError):
+        return None
+    # a time in the future: the clock was set back, and the next facts are right
+    return found if abs(now - found.at) <= STALE else None
+
+
+def _measure_age(path: str, now: float) -> float:
+    try:
+        return now - os.stat(path, follow_symlinks=False).st_mtime
+    except OSError:
+        return float("inf")

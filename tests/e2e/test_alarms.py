@@ -1,0 +1,227 @@
+"""Alarms of a real host reach a mail server, webhooks and a syslog server: each once, and its end too."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.alarm_servers import PASSWORD, USER, Hooks, Mails, Syslogs, make_certificates
+from tests.e2e.labsite import LabSite, fortigate_options
+from tests.e2e.poller import Poller
+from tests.e2e.rules_site import ON, Rules
+from tests.e2e.site_helpers import EVENT, list_leftovers
+from tests.lab.roots import build_ready_root
+from tests.lab.stopwatch import within
+
+pytestmark = pytest.mark.lab
+
+HEARTBEAT = "beat-4711-4711"
+# Changes a number of the receiver, which all of its workers map into their memory.
+SET = """
+import json, struct, sys
+path, wanted = "/run/banstitch/counts", json.loads(sys.argv[1])
+with open(path, "r+b") as stream:
+    names = json.loads(stream.readline())
+    stream.seek(0, 2)
+    start = stream.tell() - 8 * len(names)
+    for name, value in wanted.items():
+        stream.seek(start + 8 * names.index(name))
+        stream.write(struct.pack("d", value))
+"""
+# Alarms whose causes can be taken away at once, and alarms that end by themselves much later.
+ENDING = {
+    "polls:fgt1",
+    "posts:fgt1",
+    "certificate",
+    "rules",
+    "error:fail2ban",
+    "burst",
+    "ban_limit:fgt1",
+    "shield",
+    "drift",
+    "channel:late",
+}
+LASTING = {
+    "rate:fgt1",
+    "refused:refused_token",
+    "unreadable:fgt1",
+    "attacked:alice",
+    "login",
+    "clock:fgt1",
+}
+
+
+class Alarmed:
+    """A site with alarms, and the servers that get them."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.ca, self.context = make_certificates(folder)
+        self.mails = stack.enter_context(Mails(self.context))
+        self.hooks = stack.enter_context(Hooks(self.context))
+        self.beats = stack.enter_context(Hooks(self.context))
+        self.syslogs = stack.enter_context(Syslogs())
+        # nobody listens there until the alarm about it is to end
+        with Hooks(self.context) as closed:
+            self.late_port = closed.port
+        root = build_ready_root("bookworm")
+        options = [fortigate_options()]
+        self.site = stack.enter_context(
+            LabSite(folder / "inventory", root, options, settings=self.settings, group_settings="")
+        )
+
+    @property
+    def settings(self) -> str:
+        base = "https://127.0.0.1"
+        return f"""{ON}
+alarms_ca: {self.ca}
+alarms_mail_to: [noc@example.com]
+alarms_mail_from: bh1@example.com
+alarms_mail_server: 127.0.0.1
+alarms_mail_port: {self.mails.port}
+alarms_mail_security: tls
+alarms_mail_user: {USER}
+alarms_mail_password: {PASSWORD}
+alarms_syslog: udp://127.0.0.1:{self.syslogs.port}
+alarms_webhooks:
+  - {{name: hook, url: "{base}:{self.hooks.port}/x"}}
+  - {{name: late, url: "{base}:{self.late_port}/x", template: slack}}
+heartbeat_url: {base}:{self.beats.port}/{HEARTBEAT}
+heartbeat_interval: 1s"""
+
+    def set_numbers(self, **numbers: float) -> None:
+        wanted = json.dumps({name.replace("_of_", ":"): n for name, n in numbers.items()})
+        self.site.host.run(["python3", "-c", SET, wanted], check=True)
+
+    def write_limit(self, banned: int, refused: int) -> None:
+        """Have the ban host believe that so many bans were made and refused lately."""
+        start = str(int(time.time() // 600 * 600))
+        kinds = {"banned": {start: banned}, "refused": {start: refused} if refused else {}}
+        text = json.dumps({"fgt1": kinds}).replace('"', '\\"')
+        self.site.host.console(f'printf "{text}" > /var/spool/banstitch/limit.json', check=True)
+
+    def provoke(self) -> None:
+        """Provoke every alarm that can be provoked, all at once."""
+        site, rules = self.site, Rules(self.site)
+        for number in range(3):
+            rules.event(f"198.51.{number}.7", "alice")
+        for _ in range(6):
+            rules.event("198.51.150.7")
+        rules.event("198.51.150.7", "<!channel>bob", "success")
+        site.units[0].log_event(EVENT.format(address="198.51.100.77", user="x"))
+        assert within(60, lambda: "attacked" in self.read_rules())
+        assert within(60, lambda: json.loads(self.read_rules())["attacked"] != [])
+        site.host.console("echo '# by hand' >> /etc/fail2ban/jail.d/banstitch.conf", check=True)
+        assert site.run("plan", "--note-drift").code == 2
+        assert site.run("shield", "on").code == 0
+        self.post("wrong-token")
+        self.post(json.loads(site.host.read("/etc/banstitch/tokens.json"))["webhook:fgt1"])
+        old = time.time() - 3 * 86400
+        self.set_numbers(
+            started=old, last_poll_of_fgt1=old, last_event_of_fgt1=old, limited_of_fgt1=7
+        )
+        self.write_limit(10_000, 3)
+        site.host.console(
+            "systemctl stop banstitch-rules fail2ban;"
+            " touch -d '3 min ago' /var/lib/banstitch-rules/alive /var/spool/banstitch/*.alive;"
+            " cd /etc/banstitch/tls; cp -p server.pem /root/server.pem;"
+            " openssl req -x509 -key server.pem -days 2 -subj /CN=x -out /root/short.pem;"
+            " openssl pkey -in /root/server.pem > server.pem; cat /root/short.pem >> server.pem;"
+            " systemctl restart banstitch-watch",
+            check=True,
+        )
+
+    def read_rules(self) -> str:
+        return self.site.host.console("cat /var/lib/banstitch-rules/alarms.json").stdout
+
+    def post(self, token: str) -> None:
+        """Post what no FortiGate posts."""
+        connection = Poller(self.site, ()).connection()
+        connection.request("POST", "/receive-logs", "nonsense", {"X-Banstitch-Token": token})
+        connection.getresponse().read()
+
+    def end(self) -> None:
+        """Take all causes away."""
+        site = self.site
+        site.host.console(
+            "cp -p /root/server.pem /etc/banstitch/tls/server.pem;"
+            " systemctl start fail2ban banstitch-rules",
+            check=True,
+        )
+        assert site.run("shield", "off").code == 0
+        applied = site.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        assert site.run("plan", "--note-drift").code == 0
+        self.write_limit(0, 0)
+        site.units[0].poll_feeds()
+        site.units[0].log_event(EVENT.format(address="198.51.100.78", user="x"))
+        site.host.console("systemctl restart banstitch-watch", check=True)
+
+    def list_active(self) -> dict[str, str]:
+        found = self.site.run("alarms", "--json").target("bh1")["alarms"]
+        return {alarm["key"].partition(":1")[0]: alarm["severity"] for alarm in found}
+
+
+@pytest.fixture(scope="module")
+def alarmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alarmed]:
+    with ExitStack() as stack:
+        found = Alarmed(tmp_path_factory.mktemp("alarms"), stack)
+        applied = found.site.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        yield found
+
+
+def has_arrived(hooks: Hooks, keys: set[str], state: str) -> bool:
+    arrived = {key.partition(":1")[0] for key in hooks.count(state)}
+    return keys <= arrived
+
+
+def test_each_alarm_arrives_once_and_its_end_too(alarmed: Alarmed) -> None:
+    site, hooks = alarmed.site, alarmed.hooks
+    assert within(60, lambda: alarmed.beats.beats > 1)
+    tested = site.run("alarms", "--test")
+    assert tested.code == 1, tested.out
+    assert "bh1: mail: ok: accepted for noc@example.com" in tested.out
+    assert "bh1: hook: ok: 200 taken" in tested.out
+    assert "bh1: late: failed: Connection refused" in tested.out
+    assert HEARTBEAT not in tested.out
+
+    alarmed.provoke()
+    assert within(120, lambda: has_arrived(hooks, ENDING | LASTING, "active")), hooks.count(
+        "active"
+    )
+    beats = alarmed.beats.beats
+    assert set(alarmed.list_active()) >= ENDING
+    assert "%3C%21channel%3Ebob logged in from 198.51.150.7" in alarmed.mails.text
+    assert "<!channel>" not in alarmed.mails.text + "".join(alarmed.syslogs.lines)
+    assert "10000 new ones within the last hour" in alarmed.mails.text
+    assert "fgt1 has not fetched the list for 3 d" in alarmed.mails.text
+    assert any("alarm=burst state=active" in line for line in alarmed.syslogs.lines)
+    assert alarmed.beats.beats == beats
+    stale = site.run("status", "--stale", "1h")
+    assert (stale.code, stale.out) == (1, "bh1: fgt1: has not polled for 72 h 0 min\n")
+
+    with Hooks(alarmed.context, alarmed.late_port):
+        alarmed.end()
+        assert within(120, lambda: has_arrived(hooks, ENDING, "over")), hooks.count("over")
+    assert within(60, lambda: alarmed.beats.beats > beats)
+    assert site.run("status", "--stale", "1h").code == 0
+    often = {
+        key: n for state in ("active", "over") for key, n in hooks.count(state).items() if n > 1
+    }
+    assert often == {}
+
+
+def test_no_secret_is_shown_and_teardown_leaves_nothing(alarmed: Alarmed) -> None:
+    site = alarmed.site
+    secrets = [PASSWORD, HEARTBEAT, f":{alarmed.hooks.port}/x"]
+    journal = site.host.console("journalctl -u banstitch-watch").stdout
+    removed = site.run("teardown", "-y", "--purge-data", "-D")
+    assert removed.code == 0, removed.out + removed.err
+    assert not [secret for secret in secrets if secret in journal + removed.out + removed.err]
+    # systemd keeps it in memory: it belongs to the requests of banstitch-rules, whose alarm was a request
+    assert set(list_leftovers(site)) <= {"/run/banstitch-requests"}
