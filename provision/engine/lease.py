@@ -42,7 +42,7 @@ class Lease:
         self._ask = ask
         self._fortigate = fortigate
         # two runs may use one worker, and none may take the lease of the other for its own
-        self._process = process or f"{name_process()}.{uuid.uuid4().hex}"
+        self._process = process or f"{uuid.uuid4().hex}@{name_process()}"
         self.record: Any = None
         self.note = ""
 
@@ -96,8 +96,7 @@ def _name_machine() -> str:
 
 def _is_dead(process: str) -> bool:
     """Return whether ``process`` ran on this machine and has ended; False for any other machine."""
-    machine, _, rest = process.rpartition(":")
-    number = rest.partition(".")[0]
+    machine, _, number = process.rpartition("@")[2].rpartition(":")
     if machine != _name_machine() or not number.isdigit():
         return False
     try:

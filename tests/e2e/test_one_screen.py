@@ -7,6 +7,7 @@ even python3.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -145,7 +146,7 @@ def test_a_site_is_deployed_and_removed_a_screen_at_a_time(
     shown, _, done = removed.partition("changes=")
     assert len(without_cli(shown)) <= LIMIT
     assert len(without_cli(done)) <= LIMIT
-    assert "delete   detection: 32 files, 1 directory in /etc/fail2ban" in shown
+    assert re.search(r"delete   detection: \d+ files, 1 directory in /etc/fail2ban", shown)
 
 
 def test_an_apply_whose_output_is_lost_is_complete_and_gives_its_leases_back(

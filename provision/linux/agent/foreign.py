@@ -26,7 +26,7 @@ OURS = {
     r"|\.audit\.lock",
     "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)"
     r"|(limit|allowed|shield|drift)\.json(\.lock)?",
-    "/var/lib/banstitch-rules": r"(checkpoint|alarms|shield)\.json(\.new)?|alive|current",
+    "/var/lib/banstitch-rules": r"((checkpoint|alarms|shield)\.json|quiet_hours)(\.new)?|alive|current",
     "/var/lib/banstitch-watch": r"(looked_up|alarms|active|tested)\.json(\.new)?",
     "/var/spool/banstitch-requests": r"[0-9]+-[0-9a-f]+\.json(\.new)?",
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from banstitch_shared import quiet_hours
 
 from provision.linux.agent import data, foreign, memory, steps
 from provision.linux.agent.journal import Journal
@@ -123,6 +124,13 @@ FOREIGN: dict[str, tuple[Callable[[Path], None], str]] = {
     "a link of our name": (a_link, "rejected.log"),
     "a FIFO of our name": (a_fifo, "rejected.log"),
 }
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint.json", "alarms.json.new", "shield.json", quiet_hours.NAME]
+)
+def test_each_file_of_the_rules_is_ours(name: str) -> None:
+    assert foreign.is_ours("/var/lib/banstitch-rules", name)
 
 
 @pytest.mark.parametrize("what", FOREIGN)

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from provision.engine import lease
 from provision.engine.lease import Lease, name_process
 from provision.errors import Failed, Unreachable
 from provision.linux.agent import leases, memory
+from provision.linux.agent.protocol.answers import LeaseState
 from provision.linux.agent.protocol.observe import Request
 from provision.linux.agent.protocol.requests import ReleaseLease, TakeLease
 
@@ -53,7 +55,7 @@ def test_a_lease_is_there_while_it_is_held_and_leaves_no_trace() -> None:
     with Lease(ask, "fgt1") as mine:
         assert mine.record == {"serial": "FG1"}
         assert mine.note == ""
-        assert held()["fgt1"]["process"].startswith(f"{name_process()}.")
+        assert held()["fgt1"]["process"].endswith(f"@{name_process()}")
     assert memory.load() == before
     assert not Path(leases.PATH).exists()
 
@@ -98,7 +100,7 @@ def test_another_fortigate_of_the_site_is_free() -> None:
 def test_the_lease_of_a_run_that_was_killed_here_is_broken_at_once_and_said() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    dead = f"{name_process().rpartition(':')[0]}:{gone.pid}.some-run"
+    dead = f"some-run@{name_process().rpartition(':')[0]}:{gone.pid}"
     Lease(ask, "fgt1", process=dead).__enter__()
     with Lease(ask, "fgt1") as mine:
         assert "which died or took too long" in mine.note
@@ -113,12 +115,18 @@ def test_the_lease_of_a_run_that_died_elsewhere_ends_by_itself(
         assert mine.note
 
 
+def test_a_ban_host_may_answer_with_the_name_of_a_run() -> None:
+    with Lease(ask, "fgt1"):
+        state = TypeAdapter(LeaseState).validate_python(held()["fgt1"])
+    assert state.process.endswith(f"@{name_process()}")
+
+
 def test_a_lease_that_was_broken_is_not_given_back_by_its_old_owner() -> None:
     old = Lease(ask, "fgt1", process="elsewhere:boot:1").__enter__()
     Path(leases.PATH).write_text(json.dumps({"fgt1": {**held()["fgt1"], "until": 0}}))
     with Lease(ask, "fgt1"):
         old.__exit__(None, None, None)
-        assert held()["fgt1"]["process"].startswith(f"{name_process()}.")
+        assert held()["fgt1"]["process"].endswith(f"@{name_process()}")
 
 
 def test_a_ban_host_that_goes_away_meanwhile_hides_no_other_error() -> None:
