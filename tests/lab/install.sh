@@ -106,6 +106,7 @@ prometheus() {
     [ ! -x "$place/usr/bin/promtool" ] || return 0
     echo "unpacking the package prometheus into $place"
     fresh=$(mktemp -d)
+    trap 'rm -rf "$fresh"' EXIT
     cd "$fresh"
     apt download prometheus || { apt update && apt download prometheus; } || fail "$said"
     dpkg-deb --extract prometheus_*.deb unpacked
@@ -113,7 +114,7 @@ prometheus() {
     rm -rf "$place"
     mkdir -p "$(dirname "$place")"
     mv unpacked "$place"
-    cd / && rm -rf "$fresh"
+    cd "$OLDPWD"
 }
 
 for part in "$@"; do
