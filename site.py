@@ -22,10 +22,10 @@ def load_plays() -> tuple[Play, ...]:
     import roles.detection.role
     import roles.receiver.role
     from provision.sites.builder import Play
-    from roles import enforcement, feed, rules, shield, watch, webhook
+    from roles import enforcement, feed, page, rules, shield, watch, webhook
 
     return (
-        Play("ban_hosts", (roles.detection.role, roles.receiver.role, rules, shield, watch)),
+        Play("ban_hosts", (roles.detection.role, roles.receiver.role, rules, shield, watch, page)),
         Play("fortigates", (webhook, feed, enforcement)),
     )
 

@@ -5,6 +5,7 @@ The work of a verb, and the packages that it needs, are imported when it is call
 
 from provision.cli.verbs import deployment, operation
 from provision.cli.verbs.completion import completion
+from provision.cli.verbs.passwords import hash_password
 
 VERBS = (
     deployment.check,
@@ -23,5 +24,6 @@ VERBS = (
     operation.rotate,
     operation.status,
     operation.replay,
+    hash_password,
     completion,
 )
