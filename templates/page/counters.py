@@ -21,7 +21,10 @@ MISSED, SOONEST, LATEST = 5, 300.0, 3600.0
 
 
 class Rhythm(NamedTuple):
-    """One FortiGate. Times in epoch seconds, 0 for never; ``interval``: seconds between two polls, 0 if unknown."""
+    """One FortiGate. Times in epoch seconds, 0 for never.
+
+    ``interval``: seconds between two polls, 0 if it is not known yet.
+    """
 
     name: str
     last_event: float

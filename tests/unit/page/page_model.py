@@ -101,7 +101,9 @@ class Browser:
         self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def get(self, path: str, **query: object) -> Any:
-        return self._client.get(path, query_string=query, headers=self._headers, **self._common)
+        return self._client.get(
+            path, query_string=query or None, headers=self._headers, **self._common
+        )
 
     def post(self, path: str, origin: str | None = ORIGIN, **form: object) -> Any:
         headers = {**self._headers, **({"Origin": origin} if origin else {})}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -144,7 +143,7 @@ def test_an_allowance_is_written_and_noted_with_its_author(page: Page, calls: Ca
     assert (found.by, found.why) == ("page:support", "a user called")
     assert NOW + 3600 <= found.until <= time.time() + 3600
     path = find_allowances(page.settings.spool)
-    assert os.stat(path).st_mode & 0o777 == 0o640
+    assert Path(path).stat().st_mode & 0o777 == 0o640
     noted = {
         "what": "allow",
         "address": "203.0.113.9",
@@ -250,7 +249,7 @@ def test_a_request_of_another_form_is_refused(
         read_act(text)
     requests.handle(page.settings, text, time.time())
     assert calls == []
-    assert os.listdir(page.settings.answers) == []
+    assert list(Path(page.settings.answers).iterdir()) == []
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"7", b"\xff", b"[" * 900, b"{}", b"null"])
