@@ -5,6 +5,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later.
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import time
 from typing import Any, Callable, Optional
@@ -30,6 +31,8 @@ HEADERS = {
 }
 # Bytes of a form.
 LARGEST = 8192
+# New objects after which Python looks for garbage: a long list of bans is none.
+GARBAGE_AFTER = 200_000
 Page = Callable[..., Any]
 
 
@@ -46,9 +49,11 @@ def from_settings() -> Application:
     from receiver.access import Peers
     from receiver.names import Names
 
+    gc.set_threshold(GARBAGE_AFTER)
     state = State(read_settings())
     state.names = Names([])
     state.peers = Peers(None, [], state.names)
+    state.warm_up(time.time())
     return create_app(state.settings, state)
 
 

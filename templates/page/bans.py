@@ -99,11 +99,12 @@ def read_rows(path: str, jail: str) -> list[Row]:
         lines = stream.read().split("\n")
     if lines[-2:] != ["end %d" % (len(lines) - 3), ""]:
         raise ValueError("it was cut")
-    make, rows = Row, []
+    rows: list[Row] = []
+    add, make = rows.append, Row._make
     for line in lines[1:-2]:
         address, until, since, failures, times = line.split(" ")
-        end = FOREVER if until == "-1" else float(until)
-        rows.append(make(int(since), address, end, failures, times, jail))
+        end = FOREVER if until == "-1" else int(until)
+        add(make((int(since), address, end, failures, times, jail)))
     return rows
 
 

@@ -23,7 +23,7 @@ from banstitch_shared.ban_file import Ban, find_ban_file, list_jails, salvage_ba
 from banstitch_shared.unbans import describe_remaining, is_meant
 from rules.requests import ask_fail2ban
 
-from page.acts import ALLOW, BY, UNBAN, Act
+from page.acts import BY, UNALLOW, UNBAN, Act
 from page.settings import ADMIN, Settings
 
 # The folder that a run of the controller locks while it changes the host.
@@ -42,8 +42,12 @@ def carry_out(settings: Settings, act: Act, now: float) -> list[str]:
     """Carry out an act, and return what became of it in sentences. Raises Refused, OSError."""
     if act.do == UNBAN:
         return unban(settings, act)
+    if act.do == UNALLOW:
+        with locked():
+            return unallow(settings, act, now)
     with locked():
-        return allow(settings, act, now) if act.do == ALLOW else unallow(settings, act, now)
+        said = allow(settings, act, now)
+    return said + await_end_of_bans(settings.spool, parse_network(act.network))
 
 
 def unban(settings: Settings, act: Act) -> list[str]:
@@ -64,7 +68,7 @@ def unban(settings: Settings, act: Act) -> list[str]:
 
 
 def allow(settings: Settings, act: Act, now: float) -> list[str]:
-    """Allow the source until its time is over, which ends the bans that deny it."""
+    """Allow the source until its time is over."""
     allowances = read_all(settings.spool, now)
     known = next((a for a in allowances if a.network == act.network), None)
     until = now + act.seconds
@@ -79,8 +83,7 @@ def allow(settings: Settings, act: Act, now: float) -> list[str]:
     write_all(settings.spool, [*others, new])
     note(settings.spool, act)
     end = time.strftime("%Y-%m-%d %H:%M", time.gmtime(until))
-    said = ["%s is allowed until %s UTC" % (act.network, end)]
-    return said + await_end_of_bans(settings.spool, parse_network(act.network))
+    return ["%s is allowed until %s UTC" % (act.network, end)]
 
 
 def unallow(settings: Settings, act: Act, now: float) -> list[str]:

@@ -41,6 +41,12 @@ class State:
         self.figures = FigureSource(self.audit, os.path.join(settings.logs, "events.log"))
         self.templates = load_templates()
 
+    def warm_up(self, now: float) -> None:
+        """Do what would make the first visitor wait."""
+        self.bans.list_live(now)
+        for name in self.templates.list_templates(extensions=["html", "css"]):
+            self.templates.get_template(name)
+
     def read_allowances(self, now: float) -> list[Allowance]:
         """Return the allowances in force; none where the file cannot be read."""
         try:
