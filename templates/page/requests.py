@@ -104,6 +104,7 @@ def _read(path: str, otherwise: Any) -> Any:
 
 def _write(path: str, content: object) -> None:
     replace_file(path, json.dumps(content), 0o640)
+    os.chmod(path, 0o640)  # the unit's umask is stricter
     with contextlib.suppress(KeyError):
         os.chown(path, -1, grp.getgrnam(USER).gr_gid)
 

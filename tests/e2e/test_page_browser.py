@@ -74,7 +74,7 @@ def fill(page: Page) -> None:
                 "why": "5 events",
                 "by": "fail2ban",
                 "fortigate": "fw-paris-1",
-                "event": 'logid="0101039426" remip=203.0.113.9 user="jsmith" msg="SSL user failed to logged in"',
+                "event": 'logid="0101039426" remip=203.0.113.9 user="jsmith" msg="SSL user failed"',
             },
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,17 @@ def test_the_answer_is_shown_and_until_then_the_page_asks_again(page: Page, call
 
 
 # --- root --------------------------------------------------------------------------------------------
+
+
+def test_the_page_may_read_the_answer_although_roots_unit_has_a_strict_umask(
+    page: Page, calls: Calls
+) -> None:
+    before = os.umask(0o077)
+    try:
+        carry_out(page, GOOD)
+    finally:
+        os.umask(before)
+    assert (Path(page.settings.answers) / "answers.json").stat().st_mode & 0o777 == 0o640
 
 
 def test_an_unban_ends_the_bans_of_the_source_and_names_the_rest(page: Page, calls: Calls) -> None:
