@@ -1,4 +1,4 @@
-"""Who is asking: the session of a cookie, a proxy that vouches for a user, or a login by password.
+"""Find out who asks: by the cookie of a session, a proxy that names the user, or a password.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later.
 """

@@ -1,4 +1,4 @@
-"""What the page may ask root for: the form of a request, and the bounds of its values.
+"""Read and write requests to root: their form, and the bounds of their values.
 
 A request is a file of JSON in ASCII:
 

@@ -19,7 +19,7 @@ _LARGEST = 1 << 20
 
 
 class Answer(NamedTuple):
-    """What became of a request, in sentences."""
+    """The outcome of a request, in sentences."""
 
     ok: bool
     said: tuple[str, ...]

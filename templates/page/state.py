@@ -1,4 +1,4 @@
-"""What the page knows: settings, bans, sessions, and what other services of the host leave in files.
+"""Keep the parts that pages are made from: settings, bans, sessions, and files of other services.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later.
 """

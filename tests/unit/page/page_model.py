@@ -96,18 +96,18 @@ class Browser:
     """A browser, which keeps the cookie and says where a form comes from."""
 
     def __init__(self, page: Page, peer: str, headers: Mapping[str, str]) -> None:
-        self._client = page.app.test_client()
+        self.client = page.app.test_client()
         self._common = {"environ_base": {"REMOTE_ADDR": peer}, "base_url": ORIGIN}
-        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def get(self, path: str, **query: object) -> Any:
-        return self._client.get(
-            path, query_string=query or None, headers=self._headers, **self._common
+        return self.client.get(
+            path, query_string=query or None, headers=self.headers, **self._common
         )
 
     def post(self, path: str, origin: str | None = ORIGIN, **form: object) -> Any:
-        headers = {**self._headers, **({"Origin": origin} if origin else {})}
-        return self._client.post(path, data=form, headers=headers, **self._common)
+        headers = {**self.headers, **({"Origin": origin} if origin else {})}
+        return self.client.post(path, data=form, headers=headers, **self._common)
 
     def log_in(self, name: str, password: str = PASSWORD) -> Any:
         return self.post("/login", name=name, password=password)
@@ -123,4 +123,4 @@ class Browser:
         form = {"token": self.token(), "why": "a user called", **form}
         if do == "allow":
             form.setdefault("seconds", 3600)
-        return self.post("/act", do=do, network=network, **form)
+        return self.post("/act", ORIGIN, **{"do": do, "network": network, **form})
