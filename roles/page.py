@@ -14,7 +14,6 @@ from banstitch_shared.receiver_api import LIVE_PATH
 from provision.desired.context import Context, format_url_host
 from provision.desired.host_paths import (
     DIGESTS,
-    PAGE_ANSWERS,
     PAGE_REQUESTS,
     PAGE_SETTINGS,
     PAGE_USER,
@@ -63,7 +62,6 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Directory(_APP, 0o755),
         # the user who writes requests can neither list nor read them
         Directory(PAGE_REQUESTS, 0o1730, "root", PAGE_USER),
-        Directory(PAGE_ANSWERS, 0o750, "root", PAGE_USER, data=True),
         file,
         *app,
         *units,
@@ -150,7 +148,6 @@ def _render_units(context: Context, settings: Settings) -> list[File]:
         "runtime_directory": _RUNTIME_DIRECTORY,
         "bind": _bind(settings),
         "requests": PAGE_REQUESTS,
-        "answers": PAGE_ANSWERS,
         "digests": DIGESTS,
         "spool": SPOOL,
         "allow": _list_allowed(context, settings),

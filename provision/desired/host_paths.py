@@ -29,8 +29,7 @@ WATCH_USER = "banstitch-watch"
 WATCH_SETTINGS = f"{ETC}/watch.json"
 WATCH_MEMORY = "/var/lib/banstitch-watch"
 LOOKED_UP = f"{WATCH_MEMORY}/{looked_up.NAME}"
-# The service banstitch-page: its user, its settings, its requests to root, and root's answers.
+# The service banstitch-page: its user, its settings, and its requests to root.
 PAGE_USER = "banstitch-page"
 PAGE_SETTINGS = f"{ETC}/page.json"
 PAGE_REQUESTS = "/var/spool/banstitch-page"
-PAGE_ANSWERS = "/var/lib/banstitch-page"

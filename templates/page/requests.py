@@ -10,7 +10,6 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import contextlib
-import grp
 import json
 import os
 import pwd
@@ -35,8 +34,8 @@ HOUR = 3600.0
 FRESH = 10.0
 # Answers that are kept, and characters of a sentence.
 MOST_ANSWERS, LONGEST = 200, 300
-# Acts within the last hour, in the folder of answers.
-ACTS = "acts.json"
+# Acts within the last hour, beside the ban files.
+ACTS = "page_acts.json"
 
 
 def main() -> None:
@@ -105,8 +104,7 @@ def _read(path: str, otherwise: Any) -> Any:
 def _write(path: str, content: object) -> None:
     replace_file(path, json.dumps(content), 0o640)
     os.chmod(path, 0o640)  # the unit's umask is stricter
-    with contextlib.suppress(KeyError):
-        os.chown(path, -1, grp.getgrnam(USER).gr_gid)
+    os.chown(path, -1, os.stat(os.path.dirname(path)).st_gid)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class Settings(NamedTuple):
     state: str = "/run/banstitch-page/state.db"
     # requests to root, and what root says about them
     requests: str = "/var/spool/banstitch-page"
-    answers: str = "/var/lib/banstitch-page"
+    answers: str = "/var/spool/banstitch"
 
 
 def read_settings(path: str = PATH) -> Settings:

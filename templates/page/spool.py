@@ -13,8 +13,8 @@ from typing import NamedTuple, Optional
 
 from page.acts import Act, write_act
 
-# The file with root's last answers, in the folder of answers, and the bytes of it that are read.
-ANSWERS = "answers.json"
+# The file with root's last answers, beside the ban files, and the bytes of it that are read.
+ANSWERS = "page_answers.json"
 _LARGEST = 1 << 20
 
 

@@ -151,6 +151,6 @@ def flooded(site: LabSite) -> None:
     assert within(60, lambda: site.host.console(f"ls -A {REQUESTS}").stdout == "")
     assert denied(site, ATTACKER)
     assert flood(site, f"ls {REQUESTS}").returncode != 0
-    acts = json.loads(site.host.read("/var/lib/banstitch-page/acts.json"))
+    acts = json.loads(site.host.read("/var/spool/banstitch/page_acts.json"))
     recent = [by for at, by in acts if at > time.time() - 3600]
     assert recent.count("support") == 5

@@ -127,7 +127,7 @@ def test_the_page_may_read_the_answer_although_roots_unit_has_a_strict_umask(
         carry_out(page, GOOD)
     finally:
         os.umask(before)
-    assert (Path(page.settings.answers) / "answers.json").stat().st_mode & 0o777 == 0o640
+    assert (Path(page.settings.answers) / "page_answers.json").stat().st_mode & 0o777 == 0o640
 
 
 def test_an_unban_ends_the_bans_of_the_source_and_names_the_rest(page: Page, calls: Calls) -> None:
