@@ -35,3 +35,7 @@ ALARMS_CA = f"{ETC}/alarms_ca.pem"
 DRIFT = f"{SPOOL}/{alarm_notes.DRIFT}"
 WATCH_MEMORY = "/var/lib/banstitch-watch"
 LOOKED_UP = f"{WATCH_MEMORY}/{looked_up.NAME}"
+# The service banstitch-page: its user, its settings, and its requests to root.
+PAGE_USER = "banstitch-page"
+PAGE_SETTINGS = f"{ETC}/page.json"
+PAGE_REQUESTS = "/var/spool/banstitch-page"
