@@ -76,10 +76,15 @@ def start_prometheus(programs: Path, configuration: Path) -> Iterator[Prometheus
     ]
     with log.open("w") as stream, subprocess.Popen(argv, stdout=stream, stderr=stream) as process:
         try:
-            assert within(60, lambda: bool(find_address(log))), log.read_text()
+            assert within(60, lambda: is_ready(find_address(log))), log.read_text()
             yield Prometheus(find_address(log))
         finally:
             process.terminate()
+
+
+def is_ready(address: str) -> bool:
+    """Return whether it answers queries; it listens before that."""
+    return bool(address) and fetch(f"http://{address}/-/ready")[0] == 200
 
 
 def find_address(log: Path) -> str:

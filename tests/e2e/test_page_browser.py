@@ -182,8 +182,10 @@ def test_the_keyboard_reaches_the_content_first_and_then_everything(
     assert seen.index("why-unban") < seen.index("why-allow") < seen.index("seconds")
 
 
-@pytest.mark.skipif(not os.environ.get("BANSTITCH_UPDATE_SCREENSHOTS"), reason="takes pictures")
-def test_take_pictures(browser: Chrome, url: str) -> None:
+def test_the_pictures_of_the_documentation_can_be_taken(
+    browser: Chrome, url: str, tmp_path: Path
+) -> None:
+    folder = IMAGES if os.environ.get("BANSTITCH_UPDATE_SCREENSHOTS") else tmp_path
     log_in(browser, url, "support")
     for name, path, width, dark in (
         ("page-desk", "/", 1100, False),
@@ -193,5 +195,5 @@ def test_take_pictures(browser: Chrome, url: str) -> None:
         show(browser, width, mobile=width < 500, dark=dark)
         browser.get(url + path)
         taken = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-        IMAGES.mkdir(exist_ok=True)
-        (IMAGES / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
+        (folder / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
+    assert {each.name for each in folder.iterdir()} == {each.name for each in IMAGES.iterdir()}
