@@ -185,7 +185,8 @@ def test_the_keyboard_reaches_the_content_first_and_then_everything(
 def test_the_pictures_of_the_documentation_can_be_taken(
     browser: Chrome, url: str, tmp_path: Path
 ) -> None:
-    folder = IMAGES if os.environ.get("BANSTITCH_UPDATE_SCREENSHOTS") else tmp_path
+    folder = IMAGES if os.environ.get("BANSTITCH_UPDATE_SCREENSHOTS") else tmp_path / "images"
+    folder.mkdir(exist_ok=True)
     log_in(browser, url, "support")
     for name, path, width, dark in (
         ("page-desk", "/", 1100, False),
