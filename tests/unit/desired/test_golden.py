@@ -16,13 +16,15 @@ import pytest
 import roles.detection.role
 import roles.receiver.role
 from provision.desired.context import Context
+from provision.desired.share_certificates import make_authority
 from provision.desired.templates import TEMPLATES
 from provision.fortios.config.desired import read_blocks
 from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import Config, parse
 from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.kinds.file import File
-from roles import enforcement, feed, rules, watch, webhook
+from provision.sites.settings import Peer
+from roles import enforcement, feed, rules, sharing, watch, webhook
 from roles.alarms import role as alarms
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site
@@ -43,7 +45,7 @@ def rendered() -> dict[str, str]:
         for resource in found
         if isinstance(resource, File) and resource.content is not None and not is_plain(resource)
     }
-    return files | cli("fw1", fortios(site)) | OTHER_UNITS | OF_WATCH
+    return files | cli("fw1", fortios(site)) | OTHER_UNITS | OF_WATCH | OF_SHARING
 
 
 def cli(name: str, context: Context) -> dict[str, str]:
@@ -117,6 +119,26 @@ def of_watch() -> dict[str, str]:
 OTHER_UNITS = other_units()
 
 
+def of_sharing() -> dict[str, str]:
+    """The units that a site has only if it shares bans."""
+    certificate, key = make_authority("north")
+    given = {
+        "share_bans": ["north"],
+        "share_ca": {"north": {"certificate": certificate, "key": key}},
+    }
+    site = sample_site({"sharing": sharing.Settings.model_validate(given)})
+    peers = (Peer("ban1", "192.0.2.10", 5443), Peer("ban2", "192.0.2.20", 5443))
+    context = linux(replace(site, peers={"north": peers}))
+    return {
+        f"ban1{resource.path}": resource.content
+        for resource in sharing.resources(context)
+        if isinstance(resource, File)
+        and resource.content is not None
+        and not is_plain(resource)
+        and resource.content.strip() != certificate.strip()
+    }
+
+
 def is_plain(file: File) -> bool:
     """Return whether it is deployed unchanged from templates/, where it is reviewed."""
     names = [path for path in TEMPLATES.rglob("*.*") if path.name == Path(file.path).name]
@@ -124,6 +146,7 @@ def is_plain(file: File) -> bool:
 
 
 OF_WATCH = of_watch()
+OF_SHARING = of_sharing()
 RENDERED = rendered()
 
 
