@@ -66,6 +66,10 @@ def resources(context: Context) -> tuple[Resource, ...]:
     groups = list_groups(context)
     if not groups:
         return ()
+    port = context.get_settings(NAME, Settings).share_port
+    if port == context.get_settings("receiver", ReceiverSettings).receiver_port:
+        message = f"share_port must differ from receiver_port, which is {port} as well"
+        raise InputError([build_problem(context, message, "choose another port for one of them")])
     certificates = [part for group in groups for part in _list_certificates(context, group)]
     text = json.dumps(_describe_service(context), indent=1) + "\n"
     settings = File(SHARE_SETTINGS, text, 0o640, "root", USER, check="json")

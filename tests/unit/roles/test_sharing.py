@@ -134,6 +134,11 @@ def test_a_ca_that_cannot_be_used_is_an_error_that_says_what_to_do(
     assert "share-ca north" in str(raised.value)
 
 
+def test_peers_and_fortigates_cannot_have_the_same_port() -> None:
+    with pytest.raises(InputError, match="share_port must differ from receiver_port"):
+        sharing.resources(site(share_port=5000))
+
+
 def test_a_site_has_a_bounded_number_of_peers() -> None:
     context = site()
     peers = tuple(Peer(f"s{n}", f"192.0.2.{n}", 5443) for n in range(61))
