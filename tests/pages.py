@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from pydantic.fields import FieldInfo
@@ -22,10 +24,11 @@ from provision.sites.settings import Role
 from roles.detection.catalogue import CATALOGUE
 from tests import PROJECT
 from tests.plays import PLAYS
+from tests.unit.receiver.every_metric import parse_metrics, render_every_metric
 
-PAGES = ("docs/settings.md", "docs/commands.md", "docs/detections.md")
+PAGES = ("docs/settings.md", "docs/commands.md", "docs/detections.md", "docs/monitoring.md")
 # An option that all verbs but so many take is one of all but these.
-MOST_OTHERS = 4
+MOST_OTHERS = 5
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 _STOPPED = "Work in progress was finished; nothing else was started."
 _EXITS = {
@@ -149,12 +152,23 @@ def list_exit_codes(_: str) -> Iterator[str]:
         yield f"| {int(code)} | {code.name.lower()} | {_EXITS[code]} |"
 
 
+def list_metrics(_: str) -> Iterator[str]:
+    """Return a table of the metrics, from what a receiver serves."""
+    with TemporaryDirectory() as folder:
+        metrics = parse_metrics(render_every_metric(Path(folder)))
+    yield from ("| metric | type | labels | meaning |", "|---|---|---|---|")
+    for name, metric in metrics.items():
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        yield f"| `{name}` | {metric.kind} | {labels} | {metric.meaning} |"
+
+
 _GENERATORS: dict[str, Callable[[str], Iterator[str]]] = {
     "settings": list_settings,
     "detections": list_detections,
     "verbs": list_verbs,
     "options": list_options,
     "exit-codes": list_exit_codes,
+    "metrics": list_metrics,
 }
 
 

@@ -42,3 +42,7 @@ SHARE_SETTINGS = f"{ETC}/share.json"
 SHARE = f"{ETC}/share"
 SHARED_DENIED = "/run/banstitch/shared"
 TRUSTED = f"{RULES_MEMORY}/trusted"
+# The service banstitch-page: its user, its settings, and its requests to root.
+PAGE_USER = "banstitch-page"
+PAGE_SETTINGS = f"{ETC}/page.json"
+PAGE_REQUESTS = "/var/spool/banstitch-page"

@@ -70,7 +70,7 @@ def check_ports(services: Iterable[Service], draft: Draft) -> None:
         if holder:
             raise Failed(
                 f"{service.listens} is taken by {holder}",
-                "stop that program for good, or set receiver_port to a free port",
+                "stop that program for good, or set receiver_port or page_port to a free port",
             )
 
 

@@ -80,13 +80,17 @@ def main() -> None:
             print("a request is refused: %s" % str(error)[:200])  # noqa: T201 - the journal
 
 
-def take_files(folder: str, uid: int) -> Iterator[bytes]:
-    """Yield the content of the requests in a folder, oldest first, and remove whatever lies there."""
-    names = sorted(os.listdir(folder))
+def take_files(folder: str, uid: int, fresh: float = HOUR) -> Iterator[bytes]:
+    """Yield the content of the requests in a folder, oldest first, and remove whatever lies there.
+
+    A file that may be being written is left for so many seconds, if it is small; only so many are.
+    """
+    names, left = sorted(os.listdir(folder)), 0
     for number, name in enumerate(names):
         path = os.path.join(folder, name)
-        if name.endswith(".json.new") and _is_fresh(path):
-            continue  # perhaps being written
+        if name.endswith(".json.new") and left < AT_ONCE and _is_fresh(path, fresh):
+            left += 1
+            continue
         is_request = _NAME.fullmatch(name) is not None
         text = read_file(path, uid) if is_request and number < AT_ONCE else b""
         remove(path)
@@ -94,9 +98,10 @@ def take_files(folder: str, uid: int) -> Iterator[bytes]:
             yield text
 
 
-def _is_fresh(path: str) -> bool:
+def _is_fresh(path: str, seconds: float) -> bool:
     with contextlib.suppress(OSError):
-        return abs(time.time() - os.lstat(path).st_mtime) < HOUR
+        about = os.lstat(path)
+        return about.st_size <= LONGEST and abs(time.time() - about.st_mtime) < seconds
     return False
 
 
@@ -231,7 +236,15 @@ def take_turn(now: float) -> bool:
 
 
 def call(jail: str, method: str, details: dict[str, str]) -> None:
-    """Call a method of our action in the running fail2ban."""
+    """Call a method of our action in the running fail2ban, and report a failure in the journal."""
+    try:
+        ask_fail2ban(jail, method, details)
+    except OSError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+
+
+def ask_fail2ban(jail: str, method: str, details: dict[str, str]) -> None:
+    """Call a method of our action in the running fail2ban. Raises OSError with a sentence."""
     words: Sequence[str] = ("set", jail, "action", "banstitch", method, json.dumps(details))
     try:
         done = subprocess.run(
@@ -242,11 +255,10 @@ def call(jail: str, method: str, details: dict[str, str]) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        print("fail2ban does not answer: %s" % error, file=sys.stderr)  # noqa: T201
-        return
+        raise OSError("fail2ban does not answer: %s" % error) from error
     if done.returncode:
         text = done.stdout.decode("utf-8", "replace").strip()[-300:]
-        print("fail2ban refuses: %s" % text, file=sys.stderr)  # noqa: T201
+        raise OSError("fail2ban refuses: %s" % text)
 
 
 if __name__ == "__main__":

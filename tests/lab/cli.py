@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from tests.lab import nspawn
 from tests.lab.debian import DebianHost
-from tests.lab.records import LabError, hold_lock, list_records
+from tests.lab.records import LabError, get_cache_directory, hold_lock, list_records
 from tests.lab.roots import build_bare_root, build_ready_root, prune
 
 
@@ -80,6 +81,7 @@ def main(argv: Sequence[str]) -> int:
         elif args.verb == "clean":
             _remove([])
             prune(older_than=0)
+            shutil.rmtree(get_cache_directory() / "prometheus", ignore_errors=True)
         else:
             _enter_shell(args.name, args.user)
     except LabError as error:

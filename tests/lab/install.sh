@@ -1,6 +1,7 @@
 #!/bin/sh
 # Gets this machine ready: the packages named by "lab", the virtual environment named by "venv", and
-# the "browser" that looks at the status page, which only a test needs.
+# the "browser" that looks at the status page, which only a test needs. "prometheus" unpacks Debian's Prometheus
+# into the folder PROMETHEUS: installed, it would run as a service.
 # Does nothing, and needs no root, where everything is there already. Prints a line for each step; the
 # output of a step is printed if it fails, or with V=1.
 set -eu
@@ -97,6 +98,23 @@ browser() {
     command -v chromium >/dev/null || set -- "$@" chromium fonts-dejavu-core
     command -v chromedriver >/dev/null || set -- "$@" chromium-driver
     [ $# = 0 ] || install_packages "$@"
+}
+
+# apt-get checks what it downloads against the signed lists, which may be absent or out of date.
+prometheus() {
+    place=${PROMETHEUS:?}
+    [ ! -x "$place/usr/bin/promtool" ] || return 0
+    echo "unpacking the package prometheus into $place"
+    fresh=$(mktemp -d)
+    trap 'rm -rf "$fresh"' EXIT
+    cd "$fresh"
+    apt download prometheus || { apt update && apt download prometheus; } || fail "$said"
+    dpkg-deb --extract prometheus_*.deb unpacked
+    chmod 755 unpacked
+    rm -rf "$place"
+    mkdir -p "$(dirname "$place")"
+    mv unpacked "$place"
+    cd "$OLDPWD"
 }
 
 for part in "$@"; do

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from banstitch_shared import ban_file
-from banstitch_shared.addresses import Network, parse_network, spell_network
+from banstitch_shared.addresses import Network, parse_network
 from banstitch_shared.allowances import find_allowances, read_allowances
 from banstitch_shared.audit_file import read_newest_first
 from banstitch_shared.ban_file import FOREVER, find_ban_file, list_jails
-from banstitch_shared.jails import bans_networks
+from banstitch_shared.unbans import describe_remaining, is_meant
 from banstitch_shared.untrusted import read_small_file
 
 from provision.linux.agent import memory
@@ -43,7 +43,7 @@ LOOKED_BACK = 8 << 20
 PATIENCE = 15
 # Bytes of the file of bans of other sites.
 LARGEST_SHARED = 64 << 20
-# Number of bans within a network that a note names.
+# Bans of other sites that a note names.
 MOST_NAMED = 5
 
 
@@ -159,7 +159,7 @@ def unban_address(request: UnbanAddress) -> Unbanned:
     meant = [
         (network, jail, ban)
         for network, (jail, ban) in zip(networks, found)
-        if network == wanted or (not bans_networks(jail) and _is_source_of(ban, network, wanted))
+        if is_meant(jail, ban, network, wanted)
     ]
     freed, off = _free([(jail, ban.address) for _, jail, ban in meant], request)
     around = {network for network, jail, _ in meant if jail not in off} - {wanted}
@@ -171,7 +171,7 @@ def unban_address(request: UnbanAddress) -> Unbanned:
     if not freed and not off:
         notes.append("was not banned")
     running = {network for network, (jail, _) in zip(networks, found) if jail in request.jails}
-    still = _list_remaining_denials(running - around - {wanted}, wanted)
+    still = describe_remaining(running - around - {wanted}, wanted)
     return Unbanned(freed, notes + still + _list_shared_denials(request.shared, wanted))
 
 
@@ -192,16 +192,6 @@ def _parse_addresses(found: Sequence[JailBan], spool: str) -> list[Network]:
     except ValueError as error:
         remedy = "`fail2ban-client reload` writes the bans anew"
         raise HostError(f"{spool}: {error}; {remedy}") from None
-
-
-def _is_source_of(ban: ban_file.Ban, network: Network, wanted: Network) -> bool:
-    """Return whether a ban of a network was made for events of addresses in it such as ``wanted``.
-
-    If an operator banned a network, only its own name unbans it.
-    """
-    if network.version != wanted.version or not ban.failures:
-        return False
-    return network.prefixlen < wanted.prefixlen and network.overlaps(wanted)
 
 
 def _read_all_bans(spool: str, jails: Sequence[str]) -> tuple[list[JailBan], list[str]]:
@@ -227,18 +217,6 @@ def _free(meant: Iterable[Which], request: UnbanAddress) -> tuple[bool, set[str]
         except NoJail:
             off.add(jail)
     return freed, off
-
-
-def _list_remaining_denials(others: set[Network], wanted: Network) -> list[str]:
-    """Return a note for each ban that still denies ``wanted`` or a part of it."""
-    near = [n for n in others if n.version == wanted.version and n.overlaps(wanted)]
-    near.sort(key=lambda network: (int(network.network_address), network.prefixlen))
-    notes = [f"still denied: within {n}" for n in near if n.prefixlen < wanted.prefixlen]
-    held = [spell_network(network) for network in near if network.prefixlen > wanted.prefixlen]
-    if held:
-        more = f" and {len(held) - MOST_NAMED} more" if len(held) > MOST_NAMED else ""
-        notes.append(f"still denied within it: {', '.join(held[:MOST_NAMED])}{more}")
-    return notes
 
 
 def call_action(jail: str, method: str, details: Mapping[str, object]) -> Banned:

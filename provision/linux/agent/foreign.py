@@ -25,12 +25,13 @@ OURS = {
     "/var/log/banstitch": rf"(events|rules|evidence|rejected|audit)\.log({_ASIDE}|(\.1)?\.new|\.odd-[0-9]+)"
     r"|\.audit\.lock",
     "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)"
-    r"|(limit|allowed|shield|drift)\.json(\.lock)?",
+    r"|(limit|allowed|shield|drift|page_acts|page_answers)\.json(\.lock|\.new)?",
     "/var/lib/banstitch-rules": r"((checkpoint|alarms|shield)\.json|quiet_hours|trusted)(\.new)?"
     r"|alive|current",
     "/var/lib/banstitch-watch": r"(looked_up|alarms|active|tested)\.json(\.new)?"
     r"|shared\+[a-z0-9-]{1,30}\+[A-Za-z0-9._-]{1,253}\.(alive|bans(\.new)?)",
     "/var/spool/banstitch-requests": r"[0-9]+-[0-9a-f]+\.json(\.new)?",
+    "/var/spool/banstitch-page": r"[0-9]+-[0-9a-f]+\.json(\.new)?",
 }
 # The files of the agent's own directory.
 _MEMORY = r"manifest\.json|bootstrap"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,12 +24,14 @@ from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import Config, parse
 from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.kinds.file import File
+from provision.linux.kinds.resource import Resource
 from provision.sites.settings import Peer
-from roles import enforcement, feed, rules, sharing, watch, webhook
+from roles import enforcement, feed, page, rules, sharing, watch, webhook
 from roles.alarms import role as alarms
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
+HASH = f"scrypt:32768:8:1$0123456789abcdef01234567${'0f' * 64}"
 GOLDEN = PROJECT / "tests" / "golden" / "rendered"
 
 
@@ -40,12 +43,8 @@ def rendered() -> dict[str, str]:
         *roles.receiver.role.resources(linux(site)),
         *rules.resources(linux(site)),
     )
-    files = {
-        f"ban1{resource.path}": resource.content
-        for resource in found
-        if isinstance(resource, File) and resource.content is not None and not is_plain(resource)
-    }
-    return files | cli("fw1", fortios(site)) | OTHER_UNITS | OF_WATCH | OF_SHARING
+    others = OTHER_UNITS | OF_WATCH | OF_PAGE | OF_SHARING
+    return of_ban_host(found) | cli("fw1", fortios(site)) | others
 
 
 def cli(name: str, context: Context) -> dict[str, str]:
@@ -109,6 +108,20 @@ def of_watch() -> dict[str, str]:
         }
     )
     found = watch.resources(linux(sample_site({"detection": settings, "alarms": channels})))
+    return of_ban_host(found)
+
+
+def of_page() -> dict[str, str]:
+    """The files that a site has only if the page is on."""
+    users = [{"name": "anna", "role": "support", "password": HASH}]
+    settings = page.Settings.model_validate(
+        {"page": "on", "page_users": users, "page_readers": ["198.51.100.0/24"]}
+    )
+    return of_ban_host(page.resources(linux(sample_site({"page": settings}))))
+
+
+def of_ban_host(found: Iterable[Resource]) -> dict[str, str]:
+    """The rendered files among resources of the ban host, by the name each has in the golden folder."""
     return {
         f"ban1{resource.path}": resource.content
         for resource in found
@@ -145,8 +158,7 @@ def is_plain(file: File) -> bool:
     return file.content in [path.read_text() for path in names]
 
 
-OF_WATCH = of_watch()
-OF_SHARING = of_sharing()
+OF_WATCH, OF_PAGE, OF_SHARING = of_watch(), of_page(), of_sharing()
 RENDERED = rendered()
 
 

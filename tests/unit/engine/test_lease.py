@@ -117,7 +117,7 @@ def test_the_lease_of_a_run_that_died_elsewhere_ends_by_itself(
 
 def test_a_ban_host_may_answer_with_the_name_of_a_run() -> None:
     with Lease(ask, "fgt1"):
-        state = TypeAdapter(LeaseState).validate_python(held()["fgt1"])
+        state = TypeAdapter(LeaseState).validate_json(json.dumps(held()["fgt1"]))
     assert state.process.endswith(f"@{name_process()}")
 
 

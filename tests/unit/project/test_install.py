@@ -124,3 +124,18 @@ def test_without_root_the_set_up_prints_the_commands_that_root_must_run(machine:
         "missing: systemd-container mmdebstrap openssh-client iproute2 mount; run as root: "
         "apt-get install systemd-container mmdebstrap openssh-client iproute2 mount\n"
     )
+
+
+def test_a_prometheus_that_cannot_be_downloaded_leaves_nothing_and_prints_why(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.program("apt-get", "echo 'E: Unable to fetch'; exit 100")
+    place, work = tmp_path / "prometheus", tmp_path / "work"
+    work.mkdir()
+    done = machine.run(
+        "sh", "tests/lab/install.sh", "prometheus", PROMETHEUS=str(place), TMPDIR=str(work)
+    )
+    assert done.returncode == 1
+    assert "E: Unable to fetch" in done.stderr
+    assert not place.exists()
+    assert list(work.iterdir()) == []

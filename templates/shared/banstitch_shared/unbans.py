@@ -1,0 +1,40 @@
+"""Find the bans that an unban of an address ends, and those that deny it all the same.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from banstitch_shared.addresses import Network, spell_network
+from banstitch_shared.ban_file import Ban
+from banstitch_shared.jails import bans_networks
+
+# Number of bans within a network that a note names.
+_MOST_NAMED = 5
+
+
+def is_meant(jail: str, ban: Ban, network: Network, wanted: Network) -> bool:
+    """Return whether to unban ``wanted`` ends a ban of ``network``.
+
+    A network that was banned for events of one source in it counts as that source. If an operator banned a
+    network, or several sources in it caused the ban, only its own name unbans it.
+    """
+    if network == wanted:
+        return True
+    if bans_networks(jail) or network.version != wanted.version or not ban.failures:
+        return False
+    return network.prefixlen < wanted.prefixlen and network.overlaps(wanted)
+
+
+def describe_remaining(others: Iterable[Network], wanted: Network) -> list[str]:
+    """Return a note for each ban that still denies ``wanted`` or a part of it."""
+    near = [n for n in others if n.version == wanted.version and n.overlaps(wanted)]
+    near.sort(key=lambda network: (int(network.network_address), network.prefixlen))
+    notes = ["still denied: within %s" % n for n in near if n.prefixlen < wanted.prefixlen]
+    held = [spell_network(network) for network in near if network.prefixlen > wanted.prefixlen]
+    if held:
+        more = " and %d more" % (len(held) - _MOST_NAMED) if len(held) > _MOST_NAMED else ""
+        notes.append("still denied within it: %s%s" % (", ".join(held[:_MOST_NAMED]), more))
+    return notes

@@ -1,0 +1,270 @@
+"""The forms that free an address, and what root makes of them: nothing else is possible by that way."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from banstitch_shared.allowances import (
+    Allowance,
+    find_allowances,
+    format_allowances,
+    read_allowances,
+)
+from page import carrying, requests
+from page.acts import Act, read_act, write_act
+from page.spool import read_answer
+
+from tests.unit.page.page_model import JAIL, Page
+
+NOW = int(time.time())
+ID = "0123456789abcdef" * 2
+GOOD = Act(ID, "unban", "203.0.113.9", 0, "support", "a user called")
+REFUSALS = (ValueError, LookupError, TypeError, RecursionError)
+Calls = list[tuple[str, str, dict[str, str]]]
+
+
+@pytest.fixture
+def calls(page: Page, monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """What fail2ban is asked; its action ends the bans of whom an operator allows."""
+    found: Calls = []
+
+    def ask(jail: str, method: str, details: dict[str, str]) -> None:
+        found.append((jail, method, details))
+        if details.get("what") == "allow":
+            for jail in page.settings.jails:
+                page.hold(jail=jail)
+
+    monkeypatch.setattr(carrying, "ask_fail2ban", ask)
+    monkeypatch.setattr(carrying, "STATE", str(page.folder))
+    return found
+
+
+def carry_out(page: Page, act: Act) -> tuple[bool, tuple[str, ...]]:
+    requests.handle(page.settings, write_act(act).encode(), time.time())
+    answer = read_answer(page.settings.answers, act.id)
+    assert answer is not None
+    return answer.ok, answer.said
+
+
+def allowed(page: Page) -> dict[str, Allowance]:
+    found = read_allowances(find_allowances(page.settings.spool), time.time())
+    return {each.network: each for each in found}
+
+
+# --- the forms ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["support", "admin"])
+def test_a_form_becomes_a_request_with_its_author(page: Page, name: str) -> None:
+    answer = page.log_in(name).act(
+        "allow", "2001:DB8::5", seconds=28800, why="  K\u00fcnde\n rief an "
+    )
+    (asked,) = page.asked()
+    assert answer.headers["Location"] == f"/done/{asked['id']}?network=2001:db8::5"
+    act = read_act(json.dumps(asked).encode())
+    assert act == Act(asked["id"], "allow", "2001:db8::5", 28800, name, "K\u00fcnde rief an")
+
+
+def test_a_viewer_sees_no_form_and_cannot_act(page: Page) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+    browser = page.log_in("viewer")
+    assert "/act" not in browser.get("/address", q="203.0.113.9").get_data(as_text=True)
+    assert browser.act("unban", "203.0.113.9").status_code == 403
+    assert page.asked() == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"do": "ban"},
+        {"do": "shield"},
+        {"network": "203.0.113.0/24"},
+        {"network": "0.0.0.0/0"},
+        {"network": "2001:db8::/32"},
+        {"network": "x"},
+        {"why": ""},
+        {"why": "  x "},
+        {"why": "x" * 151},
+        {"why": "a\u202eb and more"},
+        {"do": "allow", "seconds": ""},
+        {"do": "allow", "seconds": "1"},
+        {"do": "allow", "seconds": "99999999"},
+        {"do": "allow", "seconds": "nan"},
+    ],
+)
+def test_what_is_out_of_bounds_is_not_asked_for(page: Page, form: dict[str, str]) -> None:
+    answer = page.log_in("admin").act(**{"do": "unban", "network": "203.0.113.9", **form})
+    assert answer.status_code == 400
+    assert "Nothing was done" in answer.get_data(as_text=True)
+    assert page.asked() == []
+
+
+def test_the_answer_is_shown_and_until_then_the_page_asks_again(page: Page, calls: Calls) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+    browser = page.log_in("support")
+    done = browser.act("unban", "203.0.113.9").headers["Location"]
+    assert "http-equiv=refresh" in browser.get(done).get_data(as_text=True)
+    requests.handle(page.settings, json.dumps(page.asked()[0]).encode(), time.time())
+    shown = browser.get(done).get_data(as_text=True)
+    assert "203.0.113.9 was unbanned" in shown
+    assert "http-equiv=refresh" not in shown
+    assert browser.get("/done/" + "g" * 32).status_code == 404
+
+
+# --- root --------------------------------------------------------------------------------------------
+
+
+def test_the_page_may_read_the_answer_although_roots_unit_has_a_strict_umask(
+    page: Page, calls: Calls
+) -> None:
+    before = os.umask(0o077)
+    try:
+        carry_out(page, GOOD)
+    finally:
+        os.umask(before)
+    assert (Path(page.settings.answers) / "page_answers.json").stat().st_mode & 0o777 == 0o640
+
+
+def test_an_unban_ends_the_bans_of_the_source_and_names_the_rest(page: Page, calls: Calls) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1", f"203.0.113.8 -1 {NOW} 5 1", "203.0.113.9 1 1 5 1")
+    page.hold(f"203.0.113.0/24 -1 {NOW} 5 1", jail=f"{JAIL}-network")
+    ok, said = carry_out(page, GOOD)
+    details = {"address": "203.0.113.9", "by": "page:support", "why": "a user called"}
+    assert calls == [(JAIL, "unban_by_hand", details)]
+    assert ok
+    assert said[:2] == ("203.0.113.9 was unbanned", "still denied: within 203.0.113.0/24")
+
+
+def test_an_unban_of_an_ipv6_address_ends_the_ban_of_its_network(page: Page, calls: Calls) -> None:
+    page.hold(f"2001:db8:1:2::/64 -1 {NOW} 5 1", f"2001:db8:1:3::/64 -1 {NOW} 5 1")
+    assert carry_out(page, GOOD._replace(network="2001:db8:1:2::5"))[0]
+    assert [details["address"] for _, _, details in calls] == ["2001:db8:1:2::/64"]
+
+
+def test_an_allowance_is_written_and_noted_with_its_author(page: Page, calls: Calls) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+    ok, said = carry_out(page, GOOD._replace(do="allow", seconds=3600))
+    assert ok
+    assert said[0].startswith("203.0.113.9 is allowed until ")
+    found = allowed(page)["203.0.113.9"]
+    assert (found.by, found.why) == ("page:support", "a user called")
+    assert NOW + 3600 <= found.until <= time.time() + 3600
+    path = find_allowances(page.settings.spool)
+    assert Path(path).stat().st_mode & 0o777 == 0o640
+    noted = {
+        "what": "allow",
+        "address": "203.0.113.9",
+        "by": "page:support",
+        "why": "a user called",
+    }
+    assert calls == [(JAIL, "note", noted)]
+
+
+def test_a_longer_allowance_and_that_of_an_operator_stay(page: Page, calls: Calls) -> None:
+    theirs = [
+        Allowance("203.0.113.9", NOW + 9000, NOW, "page:admin", "x"),
+        Allowance("203.0.113.8", NOW + 60, NOW, "carl@desk", "x"),
+    ]
+    Path(find_allowances(page.settings.spool)).write_text(format_allowances(theirs))
+    assert carry_out(page, GOOD._replace(do="allow", seconds=3600))[0]
+    assert not carry_out(page, GOOD._replace(do="allow", seconds=3600, network="203.0.113.8"))[0]
+    assert list(allowed(page).values()) == theirs
+
+
+@pytest.mark.parametrize(
+    ("by", "author", "ok"),
+    [
+        ("page:support", "support", True),
+        ("page:admin", "support", False),
+        ("page:support", "admin", True),
+        ("carl@desk", "admin", False),
+    ],
+)
+def test_an_allowance_is_taken_back_by_who_may(
+    page: Page, calls: Calls, by: str, author: str, ok: bool
+) -> None:
+    page.hold()
+    given = [Allowance("203.0.113.9", NOW + 9000, NOW, by, "x")]
+    Path(find_allowances(page.settings.spool)).write_text(format_allowances(given))
+    assert carry_out(page, GOOD._replace(do="unallow", by=author))[0] == ok
+    assert ("203.0.113.9" in allowed(page)) != ok
+    assert [details["what"] for _, _, details in calls] == ["unallow"] * ok
+
+
+@pytest.mark.parametrize("author", ["viewer", "nobody", "root"])
+def test_root_looks_up_the_author_itself(page: Page, calls: Calls, author: str) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+    assert carry_out(page, GOOD._replace(by=author)) == (False, (f"{author} may not do this",))
+    assert calls == []
+
+
+def test_acts_within_an_hour_are_capped_for_each_author_and_for_all(
+    page: Page, calls: Calls
+) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+    done = [carry_out(page, GOOD)[0] for _ in range(page.settings.acts + 5)]
+    assert done == [True] * page.settings.acts + [False] * 5
+    assert carry_out(page, GOOD._replace(by="admin"))[0]
+    users = {f"s{n}": page.settings.users["support"] for n in range(50)}
+    settings = page.settings._replace(users=users)
+    for name in users:
+        for _ in range(5):
+            requests.handle(settings, write_act(GOOD._replace(by=name)).encode(), time.time())
+    assert len(calls) == requests.WHOLE_PAGE * page.settings.acts
+
+
+def test_a_failure_of_fail2ban_is_the_answer(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+
+    def fail(*_: object) -> None:
+        raise OSError("fail2ban does not answer")
+
+    monkeypatch.setattr(carrying, "ask_fail2ban", fail)
+    assert carry_out(page, GOOD) == (False, ("fail2ban does not answer",))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"do": "pardon"},
+        {"do": "ban"},
+        {"do": ["unban"]},
+        {"network": "203.0.113.0/24"},
+        {"network": "::ffff:203.0.113.9"},
+        {"network": "0.0.0.0/0"},
+        {"network": 7},
+        {"seconds": 60},
+        {"seconds": True, "do": "allow"},
+        {"seconds": 1e9, "do": "allow"},
+        {"seconds": 10**9, "do": "allow"},
+        {"by": "page:admin\n"},
+        {"by": ""},
+        {"id": "../../etc/passwd"},
+        {"why": "zz"},
+        {"why": "ff"},
+        {"why": "1b5b324a1b5b324a"},
+        {"why": ""},
+        {"why": "61" * 151},
+        {"more": 1},
+    ],
+)
+def test_a_request_of_another_form_is_refused(
+    page: Page, calls: Calls, more: dict[str, Any]
+) -> None:
+    text = json.dumps({**json.loads(write_act(GOOD)), **more}).encode()
+    with pytest.raises(REFUSALS):
+        read_act(text)
+    requests.handle(page.settings, text, time.time())
+    assert calls == []
+    assert list(Path(page.settings.answers).iterdir()) == []
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"7", b"\xff", b"[" * 900, b"{}", b"null"])
+def test_what_is_no_request_is_refused(text: bytes) -> None:
+    with pytest.raises(REFUSALS):
+        read_act(text)
