@@ -40,7 +40,7 @@ lint: venv
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	MYPYPATH=templates:templates/shared $(PYTHON) -m mypy --python-version 3.10 -p receiver -p rules -p watch -p page -p banstitch_shared
+	MYPYPATH=templates:templates/shared $(PYTHON) -m mypy --python-version 3.10 -p receiver -p rules -p share -p watch -p page -p banstitch_shared
 	MYPYPATH=templates/detection:templates/shared $(PYTHON) -m mypy --python-version 3.10 templates/detection/*.py
 	.venv/bin/lint-imports --no-logo
 

@@ -22,13 +22,22 @@ def load_plays() -> tuple[Play, ...]:
     import roles.detection.role
     import roles.receiver.role
     from provision.sites.builder import Play
-    from roles import enforcement, feed, page, rules, shield, watch, webhook
+    from roles import enforcement, feed, page, rules, sharing, shield, watch, webhook
     from roles.alarms import role as alarms
 
     return (
         Play(
             "ban_hosts",
-            (roles.detection.role, roles.receiver.role, rules, shield, alarms, watch, page),
+            (
+                roles.detection.role,
+                roles.receiver.role,
+                rules,
+                shield,
+                sharing,
+                alarms,
+                watch,
+                page,
+            ),
         ),
         Play("fortigates", (webhook, feed, enforcement)),
     )

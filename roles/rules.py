@@ -37,6 +37,7 @@ from roles.detection.rules import describe_rules, read_trap_users
 from roles.receiver import units
 from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
 from roles.shared_modules import deploy_modules
+from roles.sharing_settings import list_groups
 
 NAME = "rules"
 PREFIX = "rules_"
@@ -117,6 +118,7 @@ def _describe_settings(context: Context) -> str:
         **({} if own.detection_success_events else {"logins": False}),
         **({"asn_database": database} if database else {}),
         **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
+        **({"shares": True} if list_groups(context) else {}),
     }
     accounts = {name: (each.accounts, each.no_traps) for name, each in catalogue.items()}
     return describe_rules(list_rules(own), accounts, people)

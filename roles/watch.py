@@ -1,7 +1,7 @@
 """The service banstitch-watch on the ban host, which does the work that goes out to the network.
 
 It is deployed only if it has something to do. Other roles say what: it looks up the host names and URLs of
-`detection_ignore`, and raises alarms.
+`detection_ignore`, fetches the bans of other sites, and raises alarms.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.user import User
 from provision.sites.settings import RoleSettings
+from roles import sharing_settings
 from roles.alarms import role as alarms
 from roles.detection.role import list_looked_up
 from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
@@ -63,6 +64,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         settings.id,
         secret.id,
         *ca,
+        *sharing_settings.list_files(context),
         *(file.id for file in app),
         *shared,
         unit.id,
@@ -97,7 +99,11 @@ def _list_app_files() -> tuple[File, ...]:
 
 def describe_parts(context: Context) -> dict[str, object]:
     """Return {part of the service: its settings}, for the parts that this site needs."""
-    parts = {"ignore": list_looked_up(context), "alarms": alarms.describe_part(context)}
+    parts = {
+        "ignore": list_looked_up(context),
+        "peers": sharing_settings.describe_watch(context),
+        "alarms": alarms.describe_part(context),
+    }
     return {name: part for name, part in parts.items() if part}
 
 

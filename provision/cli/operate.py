@@ -298,5 +298,5 @@ def _build_ban_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
         )
         for site in results
         for target in site.targets
-        for ban in target.details.get("bans", ())
+        for ban in (*target.details.get("bans", ()), *target.details.get("shared", ()))
     ]

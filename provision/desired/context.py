@@ -108,10 +108,14 @@ class SelfTestHook(Protocol):
 
 @dataclass(frozen=True)
 class StatusSource:
-    """The place of the receiver's metrics; ``page``: the status page for a browser, empty if it is off."""
+    """The place of the receiver's metrics; ``page``: the status page for a browser, empty if it is off.
+
+    ``peers``: group and name of each site whose bans are taken.
+    """
 
     request: ReadStatus = field(default_factory=ReadStatus)
     page: str = ""
+    peers: tuple[tuple[str, str], ...] = ()
 
 
 @runtime_checkable

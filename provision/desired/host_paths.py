@@ -35,6 +35,13 @@ ALARMS_CA = f"{ETC}/alarms_ca.pem"
 DRIFT = f"{SPOOL}/{alarm_notes.DRIFT}"
 WATCH_MEMORY = "/var/lib/banstitch-watch"
 LOOKED_UP = f"{WATCH_MEMORY}/{looked_up.NAME}"
+# Sharing of bans: the service's user, settings and certificates. The receiver leaves what it denies for
+# peers, and banstitch-rules the sources of people who logged in.
+SHARE_USER = "banstitch-share"
+SHARE_SETTINGS = f"{ETC}/share.json"
+SHARE = f"{ETC}/share"
+SHARED_DENIED = "/run/banstitch/shared"
+TRUSTED = f"{RULES_MEMORY}/trusted"
 # The service banstitch-page: its user, its settings, and its requests to root.
 PAGE_USER = "banstitch-page"
 PAGE_SETTINGS = f"{ETC}/page.json"

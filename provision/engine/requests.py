@@ -16,6 +16,7 @@ from provision.desired.host_paths import (
     DRIFT,
     EVIDENCE,
     RULES_MEMORY,
+    SHARED_DENIED,
     SPOOL,
     TOKENS,
     USER,
@@ -124,7 +125,9 @@ def _rotate(run: Run, selected: Selected) -> SiteResult:
 
 def ask_bans(run: Run) -> Callable[[Site], ListBans]:
     """Return the request that lists the live bans of a site."""
-    return lambda site: ListBans(SPOOL, AUDIT, collect.list_jails(site, run.plays))
+    return lambda site: ListBans(
+        SPOOL, AUDIT, collect.list_jails(site, run.plays), SHARED_DENIED if site.peers else ""
+    )
 
 
 def ask_history(last: int) -> Callable[[Site], ReadHistory]:
@@ -193,7 +196,12 @@ def _add_limit(site: SiteResult, what: str) -> SiteResult:
 def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], UnbanAddress]:
     """Return the request that unbans an address in all jails of a site."""
     return lambda site: UnbanAddress(
-        SPOOL, collect.list_jails(site, run.plays), address, name_operator(), why
+        SPOOL,
+        collect.list_jails(site, run.plays),
+        address,
+        name_operator(),
+        why,
+        SHARED_DENIED if site.peers else "",
     )
 
 

@@ -22,10 +22,12 @@ from provision.sites import rollout_settings
 from provision.sites.connection import read_login
 from provision.sites.rollout_settings import find_misplaced
 from provision.sites.settings import (
+    Peer,
     Role,
     RoleSettings,
     find_secret_values,
     find_unknown_settings,
+    list_groups,
     read_settings,
 )
 from provision.sites.shared_addresses import find_shared_addresses
@@ -91,7 +93,7 @@ class Site:
     """A ban host, whose name is the site's, and the FortiGates that report to it, by name.
 
     ``inventory_addresses``: addresses of all hosts of the inventory, without those known by name only.
-    ``place``: that of the ban host in the inventory.
+    ``place``: that of the ban host in the inventory. ``peers``: the members of each group it belongs to.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Site:
     inventory_addresses: tuple[str, ...] = field(default=(), repr=False)
     place: int = 0
     rollout: rollout_settings.Settings = field(default_factory=rollout_settings.Settings)
+    peers: Mapping[str, tuple[Peer, ...]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,8 @@ class _Builder:
         self.problems.extend(find_shared_addresses(self.inventory, self.scopes, hosts))
         addresses = tuple(sorted({h.login.address for h in hosts if is_address(h.login.address)}))
         places = {name: place for place, name in enumerate(ban_hosts)}
+        members = ((h.name, h.login.address, h.settings) for h in ban_hosts.values())
+        groups = list_groups(list_roles(self.plays, BAN_HOSTS), members)
         return tuple(
             Site(
                 name,
@@ -205,6 +210,7 @@ class _Builder:
                 addresses,
                 places[name],
                 rollouts[name],
+                {g: p for g, p in groups.items() if any(peer.name == name for peer in p)},
             )
             for name in sorted(ban_hosts)
         )

@@ -7,7 +7,7 @@ never silently replaced by a default.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import (
     BaseModel,
@@ -93,6 +93,37 @@ class Role(Protocol):
     @property
     def Settings(self) -> type[RoleSettings]:  # noqa: N802
         """The model of its settings, whose field names are whole variable names."""
+
+
+class Peer(NamedTuple):
+    """A ban host as other sites of a group reach it."""
+
+    name: str
+    address: str
+    port: int
+
+
+@runtime_checkable
+class OfferHook(Protocol):
+    """A role by which a ban host becomes a peer of others."""
+
+    def offer(
+        self, name: str, address: str, settings: Mapping[str, RoleSettings]
+    ) -> Mapping[str, Peer]:
+        """Return {group: how others reach the host}; ``address`` is that of its login."""
+
+
+def list_groups(
+    roles: Iterable[Role], hosts: Iterable[tuple[str, str, Mapping[str, RoleSettings]]]
+) -> dict[str, tuple[Peer, ...]]:
+    """Return the members of each group, by name; ``hosts`` have a name, an address and settings."""
+    hooks = [role for role in roles if isinstance(role, OfferHook)]
+    groups: dict[str, list[Peer]] = {}
+    for host in sorted(hosts, key=lambda host: host[0]):
+        for hook in hooks:
+            for group, peer in hook.offer(*host).items():
+                groups.setdefault(group, []).append(peer)
+    return {group: tuple(peers) for group, peers in groups.items()}
 
 
 def read_settings(role: Role, scope: Scope, where: Where) -> RoleSettings:

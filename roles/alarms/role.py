@@ -19,7 +19,7 @@ from provision.errors import InputError, Problem
 from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
-from roles import feed
+from roles import feed, sharing_settings
 from roles.alarms.settings import Settings, is_loopback, read_quiet
 from roles.receiver.role import Settings as ReceiverSettings
 
@@ -53,6 +53,7 @@ def describe_part(context: Context) -> dict[str, object] | None:
         return None
     receiver = context.get_settings("receiver", ReceiverSettings)
     listen = receiver.receiver_listen
+    peers = [(group, peer.name) for group, peer in sharing_settings.list_peers(context)]
     host = ("::1" if listen.version == 6 else "127.0.0.1") if listen.is_unspecified else str(listen)
     return {
         "site": context.site.name,
@@ -76,6 +77,7 @@ def describe_part(context: Context) -> dict[str, object] | None:
         "proxy": settings.alarms_proxy,
         "heartbeat_interval": settings.heartbeat_interval,
         "channels": list_channels(settings),
+        **({"peers": peers} if peers else {}),
     }
 
 

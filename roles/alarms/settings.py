@@ -26,6 +26,7 @@ Kind = Literal[
     "error",
     "full",
     "heartbeat",
+    "peer",
     "jump",
     "login",
     "polls",

@@ -21,6 +21,7 @@ from provision.desired.host_paths import (
     RULES_MEMORY,
     SPOOL,
 )
+from roles import sharing_settings
 from roles.address_families import choose_feed_list
 from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_looked_up, list_rules
@@ -63,6 +64,7 @@ def build_config(context: Context, settings: Settings, address: str) -> dict[str
         "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
         "facts": FACTS,
         **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
+        **sharing_settings.describe_receiver(context),
     }
 
 

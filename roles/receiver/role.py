@@ -47,7 +47,7 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.tokens import Digests, Tokens
 from provision.sites.setting_types import Address
-from roles import shared_modules
+from roles import shared_modules, sharing_settings
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_enabled, list_looked_up
@@ -206,7 +206,11 @@ def resources(context: Context) -> tuple[Resource, ...]:
     """Return the resources of a receiver that runs and answers."""
     settings = context.get_settings("receiver", Settings)
     app, allowed = _list_app_files(context, settings), list_allowed_sources(context, settings)
-    socket, service = _render_units(settings, allowed)
+    # bans of peers need room, too
+    entries = (
+        settings.receiver_feed_limit * (3 if sharing_settings.list_groups(context) else 2) // 2
+    )
+    socket, service = _render_units(settings, allowed, entries)
     return (
         *_BASE,
         *tls.list_resources(context, settings, _list_certificate_names(context, settings)),
@@ -222,12 +226,12 @@ def resources(context: Context) -> tuple[Resource, ...]:
     )
 
 
-def _render_units(settings: Settings, allowed: Sequence[str]) -> tuple[File, File]:
+def _render_units(settings: Settings, allowed: Sequence[str], entries: int) -> tuple[File, File]:
     return units.render_units(
         str(settings.receiver_listen),
         settings.receiver_port,
         settings.receiver_workers,
-        settings.receiver_feed_limit,
+        entries,
         units.compute_log_limit(settings),
         allowed,
     )
@@ -293,4 +297,5 @@ def status(context: Context) -> StatusSource:
         looked_up=LOOKED_UP,
     )
     page = build_base_url(context) + STATUS_PATH if settings.receiver_status_page else ""
-    return StatusSource(request, page)
+    peers = tuple((group, peer.name) for group, peer in sharing_settings.list_peers(context))
+    return StatusSource(request, page, peers)

@@ -22,6 +22,7 @@ from banstitch_shared.ban_file import Ban
 from banstitch_shared.jails import bans_systems
 
 from receiver.files import Signature, Unavailable
+from receiver.imports import Imported, Imports
 from receiver.quiet_hours import QuietHours
 from receiver.shield import Shield
 from receiver.spool import Bans
@@ -38,13 +39,14 @@ class Entry(NamedTuple):
     """An entry of a list.
 
     ``stays``: whether it is the last to go when a list is full. ``sleeps``: whether it is left out while
-    people log in.
+    people log in. ``is_own``: whether this site banned it, and not only peers.
     """
 
     address: str
     until: float
     stays: bool
     sleeps: bool = False
+    is_own: bool = True
 
 
 class Feed:
@@ -61,7 +63,9 @@ class Feed:
         quiet_hours: QuietHours,
         limit: int,
         fetched: Sequence[str],
+        imports: Imports | None = None,
     ) -> None:
+        self.imports = imports
         self.bans = bans
         self.shield = shield
         self.quiet_hours = quiet_hours
@@ -74,6 +78,8 @@ class Feed:
         self.entries: list[Entry] = []
         self.ends: dict[str, array.array[float]] = {}
         self.served: dict[str, Served] = {}
+        # the bans of peers that are served
+        self.imported: Sequence[Imported] = ()
         # the networks of the shield that are served
         self.denied: Sequence[str] = ()
         # whether the served lists are those of a quiet hour
@@ -101,8 +107,13 @@ class Feed:
         is_new = signatures != self.made_from or None in signatures.values()
         if is_new or now >= self.fresh_until:
             return True
+        if self._list_imported(now) is not self.imported:
+            return True
         is_quiet = self.quiet_hours.are_now(now)
         return is_quiet != self.is_quiet or self.shield.list_denied(now) != self.denied
+
+    def _list_imported(self, now: float) -> Sequence[Imported]:
+        return self.imports.list_denied(now) if self.imports else ()
 
     def _render(self, now: float) -> None:
         """Rebuild all lists. After a slow rebuild, wait before the next: 100,000 bans take a while."""
@@ -113,14 +124,15 @@ class Feed:
             self._read()
         self.denied = self.shield.list_denied(now)
         self.is_quiet = self.quiet_hours.are_now(now)
-        live = select_live(self.entries, now, self.is_quiet)
+        self.imported = self._list_imported(now)
+        live = add_imported(select_live(self.entries, now, self.is_quiet), self.imported)
         whole = {"": live, "v4": select_family(live, 4), "v6": select_family(live, 6)}
         lists = limit_lists(whole["v4"], whole["v6"], self.limit - len(self.denied))
         served = {
             name: render_list([*select_denied(self.denied, name), *(e.address for e in entries)])
             for name, entries in lists.items()
         }
-        self._note(max(len(whole[name]) - len(lists[name]) for name in self.fetched))
+        self._note(max(count_own(whole[name]) - count_own(lists[name]) for name in self.fetched))
         self.fresh_until = min((entry.until for entry in live), default=float("inf"))
         took = time.monotonic() - began
         self.hold_until = time.monotonic() + (min(3 * took, 1) if took > 0.05 else 0)
@@ -186,6 +198,24 @@ def select_live(entries: Sequence[Entry], now: float, is_quiet: bool) -> list[En
     return [entry for entry in live if not entry.sleeps or entry.address not in awake]
 
 
+def add_imported(live: list[Entry], imported: Sequence[Imported]) -> list[Entry]:
+    """Return the entries with those of peers, in the order of the feed. A ban of this site comes first."""
+    if not imported:
+        return live
+    own = {entry.address for entry in live}
+    more = [
+        Entry(each.address, each.until, False, is_own=False)
+        for each in imported
+        if each.address not in own
+    ]
+    return sorted([*live, *more], key=lambda entry: make_sort_key(entry.address))
+
+
+def count_own(entries: Sequence[Entry]) -> int:
+    """Return how many entries this site banned: only their room is a loss."""
+    return sum(entry.is_own for entry in entries)
+
+
 def make_sort_key(entry: str) -> bytes:
     """Return the place of an entry, IPv4 first: bytes sort faster than objects of ipaddress."""
     address, _, bits = entry.partition("/")
@@ -209,12 +239,17 @@ def select_family(entries: Sequence[Entry], version: int) -> list[Entry]:
 def limit_list(entries: list[Entry], limit: int) -> list[Entry]:
     """Return as many entries as there is room for, in their order.
 
-    First offenders go first, and of them those whose ban ends soonest.
+    What only peers banned goes first, then first offenders, and of them those whose ban ends soonest.
     """
     if len(entries) <= limit:
         return entries
-    order = sorted(range(len(entries)), key=lambda n: (entries[n].stays, entries[n].until))
+    order = sorted(range(len(entries)), key=lambda n: make_rank(entries[n]))
     return [entries[number] for number in sorted(order[len(entries) - limit :])]
+
+
+def make_rank(entry: Entry) -> tuple[bool, bool, float]:
+    """Return the place of an entry among those that stay; the lowest goes first."""
+    return entry.is_own, entry.stays, entry.until
 
 
 def select_denied(denied: Sequence[str], family: str) -> list[str]:

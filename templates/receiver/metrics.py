@@ -6,7 +6,7 @@ Managed by Banstitch: changes made here are overwritten.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from banstitch_shared.shield_file import UP
@@ -14,6 +14,7 @@ from banstitch_shared.tokens import VERIFY
 
 from receiver import clocks, fetches, recent
 from receiver.files import Unavailable
+from receiver.imports import Peer
 from receiver.settings import Config
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def list_families(state: State) -> Iterator[Family]:
     yield from list_bans(state)
     yield from list_rules(state)
     yield from list_shield(state)
+    yield from list_peers(state)
 
 
 def list_health(state: State) -> Iterator[Family]:
@@ -156,6 +158,24 @@ def list_shield(state: State) -> Iterator[Family]:
     yield "banstitch_shield_until_seconds", "gauge", "Epoch of its end, 0 for none", [({}, until)]
     denied: list[Sample] = [({}, len(state.shield.list_denied(now)))]
     yield "banstitch_shield_networks", "gauge", "Networks that the shield denies", denied
+
+
+def list_peers(state: State) -> Iterator[Family]:
+    """Yield what the peers that share bans offer; nothing if bans are not shared."""
+    if state.imports is None:
+        return
+    state.imports.list_denied(time.time())
+    families: tuple[tuple[str, str, Callable[[Peer], float]], ...] = (
+        ("bans", "Bans of a peer that count here", state.imports.counts.__getitem__),
+        ("refused", "Bans of a peer of somebody who is spared", state.imports.refused.__getitem__),
+        ("up", "1 while the bans of a peer count", state.imports.is_up),
+        ("answer_seconds", "Epoch of its last answer, 0 for none", state.imports.read_last_answer),
+    )
+    for name, meaning, measure in families:
+        samples: list[Sample] = [
+            ({"group": peer[0], "site": peer[1]}, measure(peer)) for peer in state.imports.counts
+        ]
+        yield "banstitch_shared_" + name, "gauge", meaning, samples
 
 
 def list_endings(config: Config) -> list[str]:

@@ -33,8 +33,27 @@ class DetectionConfig(TypedDict):
     ignore: list[str]
 
 
+class ShareConfig(TypedDict):
+    """How bans are shared with other sites."""
+
+    # the other sites of each group
+    groups: dict[str, list[str]]
+    # where banstitch-watch leaves what peers offer; and where the receiver leaves what it denies of it
+    folder: str
+    denied: str
+    # addresses and networks that no peer can ban, and those of people who logged in
+    never: list[str]
+    trusted: str
+    # bans of one peer, seconds that a ban lasts at most, and peers that must offer it
+    limit: int
+    ban_time: int
+    minimum_sites: int
+
+
 class Optionals(TypedDict, total=False):
     """Values that only some sites have."""
+
+    share: ShareConfig
 
     # the file of the addresses behind names and URLs that are never banned
     looked_up: str

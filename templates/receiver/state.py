@@ -16,6 +16,7 @@ from receiver.access import Peers, Refusals, Tokens
 from receiver.counts import Counts
 from receiver.feed import Feed
 from receiver.files import Unavailable, check_writable
+from receiver.imports import Imports
 from receiver.names import Names
 from receiver.quiet_hours import QuietHours
 from receiver.rules import Rules
@@ -39,7 +40,8 @@ class State:
         self.shield = Shield(config, dict.fromkeys(never), self.names)
         quiet_hours = QuietHours(config["rules_memory"])
         limit, lists = config["feed_limit"], config["feed_lists"]
-        self.feed = Feed(self.bans, self.shield, quiet_hours, limit, lists)
+        self.imports = Imports(config, config["share"], self.names) if "share" in config else None
+        self.feed = Feed(self.bans, self.shield, quiet_hours, limit, lists, self.imports)
         self.rules = Rules(config["rules_memory"])
         self.counts = Counts(config["counts"], metrics.list_names(config))
         self.refusals = Refusals(self.counts)

@@ -56,6 +56,7 @@ class Settings:
     ``shield``: off, alarm or auto. ``spared``: networks that the shield never denies.
     ``looked_up``: the file of the networks behind names and URLs of the ignore list; empty for none.
     ``asn_database``: the file from which ``systems`` are read; empty for none.
+    ``shares``: whether the site shares bans with others.
     """
 
     detections: Mapping[str, Detection]
@@ -70,6 +71,7 @@ class Settings:
     looked_up: str = ""
     asn_database: str = ""
     systems: Optional[Systems] = None  # noqa: UP045 - Python 3.9
+    shares: bool = False
 
     @property
     def trust_time(self) -> float:
@@ -101,6 +103,7 @@ def read_settings(document: Mapping[str, Any]) -> Settings:
         tuple(shield["spared"]),
         document.get("looked_up", ""),
         document.get("asn_database", ""),
+        shares=document.get("shares", False),
     )
 
 

@@ -31,6 +31,7 @@ from rules.shielding import Shielding
 from rules.spool import Spool
 from rules.state import State
 from rules.step import Alarm, Ban, Outcome, step
+from rules.trusted import TrustedFile
 
 # The sender of the self-test. Its events prove the loop and are no attack.
 SELF_TEST = "verify"
@@ -77,6 +78,7 @@ class Worker:
         self._alarms = Alarms(places.alarms)
         self._spool = Spool(places.requests)
         self._hours = HoursFile(places.memory)
+        self._trusted = TrustedFile(places.memory, settings)
         self._shielding = Shielding(places.memory, places.spool, settings, clock())
         self._alive, self._current = Sign(places.alive), Sign(places.current)
         self._state = State()
@@ -140,6 +142,7 @@ class Worker:
                 self._current.give(now)
                 self._alarms.write(self._state, now)
                 self._hours.write(self._state)
+                self._trusted.write(self._state, now)
                 self._turn_shield(now)
                 self._save_if_due(now)
                 self._renew_database(now)

@@ -18,7 +18,7 @@ from typing import Any
 
 from banstitch_shared.service import notify
 
-from watch import ignored, jobs
+from watch import ignored, jobs, peers
 from watch.alarms import part as alarms
 from watch.jobs import Part
 
@@ -29,6 +29,7 @@ PAUSE = 1.0
 # What the settings may hold, and what builds the part of the service for it.
 BUILDERS: dict[str, Callable[[Any, str], Part]] = {
     "ignore": ignored.build_part,
+    "peers": peers.build_part,
     "alarms": alarms.build_part,
 }
 

@@ -18,8 +18,9 @@ NAMES = ("bh1", "bh2", "bh3")
 class ThreeSites:
     """The hosts by name, and their inventory; nothing is deployed."""
 
-    def __init__(self, folder: Path, root: Path) -> None:
+    def __init__(self, folder: Path, root: Path, settings: dict[str, Any] | None = None) -> None:
         self.folder = folder
+        self.settings = settings or {}
         self.hosts = {name: DebianHost(root) for name in NAMES}
         self._stack = ExitStack()
 
@@ -27,9 +28,7 @@ class ThreeSites:
         for host in self.hosts.values():
             self._stack.enter_context(host)
         self.folder.mkdir()
-        described = {name: describe(host) for name, host in self.hosts.items()}
-        groups = {"all": {"children": {"ban_hosts": {"hosts": described}}}}
-        (self.folder / "hosts.yml").write_text(json.dumps(groups))
+        self.write_inventory(*NAMES)
         lines = [
             f"{known_as(host.address, host.port)} {host.host_key_line.split(' ', 1)[1]}\n"
             for host in self.hosts.values()
@@ -39,6 +38,13 @@ class ThreeSites:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def write_inventory(self, *names: str) -> None:
+        """(Re)write the inventory, with these hosts and the settings for all of them."""
+        described = {name: describe(self.hosts[name]) for name in names}
+        group = {"hosts": described, "vars": self.settings}
+        groups = {"all": {"children": {"ban_hosts": group}}}
+        (self.folder / "hosts.yml").write_text(json.dumps(groups))
 
     def run(self, *arguments: str) -> Ran:
         """Run a verb at the inventory, within this process."""

@@ -34,8 +34,53 @@ def list_alarm_notes(details: Mapping[str, Any]) -> list[str]:
         *_describe_attacked(details.get("attacked", ())),
         *_list_alarms(details),
         *_list_stale(details),
+        *_describe_peers(details.get("peers", ())),
         *_describe_active(details.get("active", ())),
     ]
+
+
+def read_peers(metrics: str, peers: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return what each site that shares bans offers, by the receiver's numbers; nothing without peers."""
+    if not peers:
+        return {}
+    numbers = {
+        (labels.get("group"), labels.get("site"), name): number
+        for name in ("bans", "refused", "up", "answer_seconds")
+        for labels, number in read_samples(metrics, "banstitch_shared_" + name)
+    }
+    return {
+        "peers": [
+            {
+                "group": group,
+                "site": site,
+                "bans": int(numbers.get((group, site, "bans"), 0)),
+                "refused": int(numbers.get((group, site, "refused"), 0)),
+                "answered": numbers.get((group, site, "answer_seconds"), 0.0),
+                "counts": numbers.get((group, site, "up")) == 1,
+            }
+            for group, site in peers
+        ]
+    }
+
+
+def _describe_peers(peers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for the peers that answer, and one for each that does not."""
+    good = [peer for peer in peers if peer["counts"]]
+    if good:
+        each = [
+            f"{peer['site']} {peer['bans']}"
+            + (f" (and {peer['refused']} of somebody who is spared)" if peer["refused"] else "")
+            for peer in good
+        ]
+        yield f"bans shared by other sites: {', '.join(each)}"
+    for peer in peers:
+        if not peer["counts"]:
+            at = peer["answered"]
+            since = f"since {format_timestamp(at)}" if at else "yet"
+            yield (
+                f"site {peer['site']} (group {peer['group']}) has not shared its bans {since}, so they"
+                " do not count: see journalctl -u banstitch-watch"
+            )
 
 
 def _describe_active(active: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from banstitch_shared.jails import JAIL_NAME, describe_jail
 from banstitch_shared.tokens import VERIFY
 
-from provision.cli.report.notes import NO_FILTER, describe_cluster, list_alarm_notes
+from provision.cli.report.notes import NO_FILTER, describe_cluster, list_alarm_notes, read_peers
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.desired.context import StatusSource
@@ -109,6 +109,7 @@ def _describe_host(
         "left_out": sum(int(n) for _, n in read_samples(metrics, "banstitch_feed_left_out")),
         "bans_refused": _count_refused_bans(metrics, posters),
         "page": source.page,
+        **read_peers(metrics, source.peers),
         "refused": {
             labels["why"]: int(n)
             for labels, n in read_samples(metrics, "banstitch_refused_total")

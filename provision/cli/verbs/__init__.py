@@ -6,6 +6,7 @@ The work of a verb, and the packages that it needs, are imported when it is call
 from provision.cli.verbs import deployment, operation
 from provision.cli.verbs.completion import completion
 from provision.cli.verbs.passwords import hash_password
+from provision.cli.verbs.share_ca import share_ca
 
 VERBS = (
     deployment.check,
@@ -27,5 +28,6 @@ VERBS = (
     operation.alarms,
     operation.replay,
     hash_password,
+    share_ca,
     completion,
 )

@@ -17,6 +17,7 @@ from banstitch_shared.allowances import find_allowances, read_allowances
 from banstitch_shared.audit_file import read_newest_first
 from banstitch_shared.ban_file import FOREVER, find_ban_file, list_jails
 from banstitch_shared.unbans import describe_remaining, is_meant
+from banstitch_shared.untrusted import read_small_file
 
 from provision.linux.agent import memory
 from provision.linux.agent.audit import parse_entries
@@ -40,6 +41,10 @@ Which = tuple[str, str]  # jail, address
 LOOKED_BACK = 8 << 20
 # Seconds to wait for fail2ban; somebody waits at a terminal.
 PATIENCE = 15
+# Bytes of the file of bans of other sites.
+LARGEST_SHARED = 64 << 20
+# Bans of other sites that a note names.
+MOST_NAMED = 5
 
 
 class NoJail(HostError):
@@ -71,7 +76,21 @@ def list_bans(request: ListBans) -> Bans:
             for jail, ban in found
         ],
         allowances=_list_allowances(request.spool),
+        shared=_list_shared(request.shared) if request.shared else [],
     )
+
+
+def _list_shared(path: str) -> list[Ban]:
+    """Return the bans of other sites that the receiver denies; none if it has left no such file."""
+    found = []
+    with suppress(OSError, ValueError):
+        for line in read_small_file(path, LARGEST_SHARED).decode("ascii").splitlines():
+            address, until, since, jail, sites = line.split(" ")
+            if float(until) > time.time():
+                why = "shared by " + sites.replace(",", ", ")
+                times = float(until), float(since)
+                found.append(Ban(address, jail, *times, 0, 0, why[:LONGEST_TEXT]))
+    return found
 
 
 def _list_allowances(spool: str) -> list[AllowanceState]:
@@ -153,7 +172,18 @@ def unban_address(request: UnbanAddress) -> Unbanned:
         notes.append("was not banned")
     running = {network for network, (jail, _) in zip(networks, found) if jail in request.jails}
     still = describe_remaining(running - around - {wanted}, wanted)
-    return Unbanned(freed, notes + still)
+    return Unbanned(freed, notes + still + _list_shared_denials(request.shared, wanted))
+
+
+def _list_shared_denials(path: str, wanted: Network) -> list[str]:
+    """Return a note for each ban of other sites that denies ``wanted`` or a part of it."""
+    found = []
+    for ban in _list_shared(path) if path else []:
+        with suppress(ValueError):
+            network = parse_network(ban.address)
+            if network.version == wanted.version and network.overlaps(wanted):
+                found.append(f"still denied: {ban.address} is {ban.why}; allow it to spare it here")
+    return found[:MOST_NAMED]
 
 
 def _parse_addresses(found: Sequence[JailBan], spool: str) -> list[Network]:

@@ -26,6 +26,7 @@ from provision.linux.kinds.resource import (
 from provision.linux.pem import fingerprint
 
 RENEW_DAYS = 30
+RECEIVER = "the receiver"
 # A CA outlives what it signs.
 RENEW_AUTHORITY_DAYS = SERVER_DAYS + RENEW_DAYS
 
@@ -76,7 +77,7 @@ class Certificate(Resource):
     """A server's key and certificate in one file: created on the host, or given as ``content``.
 
     ``names``: the addresses and host names that it is valid for. ``authority``: the path of the CA that
-    signs it, empty for a given one.
+    signs it, empty for a given one. ``purpose``: what it is for.
     """
 
     path: str
@@ -86,6 +87,7 @@ class Certificate(Resource):
     mode: int = 0o640
     owner: str = "root"
     group: str = "root"
+    purpose: str = RECEIVER
 
     @property
     def id(self) -> ResourceId:
@@ -110,7 +112,7 @@ class Certificate(Resource):
         if found and is_same and found.days_left < RENEW_DAYS:
             days = f"{found.days_left:.0f} days"
             draft.warnings.append(
-                f"the certificate of the receiver expires in {days}: get a new one"
+                f"the certificate of {self.purpose} expires in {days}: get a new one"
             )
 
     def _make_step(self) -> MakeCertificate:
@@ -140,7 +142,12 @@ def describe_expiry(
     whichever ends first; negative once it is over, None where one of them is missing, or where there is
     none to have.
     """
-    ours = [each for each in desired if isinstance(each, Authority | Certificate)]
+    ours = [
+        each
+        for each in desired
+        if isinstance(each, Authority)
+        or (isinstance(each, Certificate) and each.purpose == RECEIVER)
+    ]
     if not ours:
         return {"kind": "off", "days": None, "todo": ""}
     given = any(isinstance(each, Certificate) and each.content for each in ours)

@@ -228,6 +228,12 @@ def _judge_others(facts: Facts) -> Iterator[Condition]:
     for channel, error in facts.failing.items():
         text = "alarms do not get through by %s: %s" % (channel, error)
         yield Condition("channel:" + channel, WARNING, text)
+    for group, site in facts.silent:
+        yield Condition(
+            "peer:%s/%s" % (group, site),
+            WARNING,
+            "site %s (group %s) does not share its bans, so they do not count" % (site, group),
+        )
     if facts.heartbeat:
         yield Condition(
             "heartbeat", WARNING, "the heartbeat does not get through: " + facts.heartbeat

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Optional
 
 from banstitch_shared.alarm_file import Alarms, read_alarms
 from banstitch_shared.alarm_notes import Drift, read_drift
 from banstitch_shared.facts_file import ReceiverFacts, read_facts
+from banstitch_shared.shared_bans import find_answer, find_list
 from banstitch_shared.shield_file import Shield, read_shield
 
 # Seconds after which facts of the receiver, and a sign of life of the rules, are too old.
 STALE = 60.0
+# Seconds after which a site that does not share its bans is an alarm: it may start anew.
+SILENT = 300.0
 
 
 class Facts(NamedTuple):
@@ -24,7 +27,7 @@ class Facts(NamedTuple):
 
     ``rules_age``: seconds since banstitch-rules gave a sign of life. ``certificate_ends``: epoch seconds.
     ``jumped``: seconds by which the clock was set since the last look. ``failing``: channels that fail, and
-    why; ``heartbeat``: why the last heartbeat failed.
+    why; ``heartbeat``: why the last heartbeat failed. ``silent``: group and name of sites that do not share.
     """
 
     now: float
@@ -37,6 +40,7 @@ class Facts(NamedTuple):
     jumped: float = 0.0
     failing: Mapping[str, str] = {}
     heartbeat: str = ""
+    silent: tuple[tuple[str, str], ...] = ()
 
 
 class Clock:
@@ -67,6 +71,21 @@ def collect_facts(paths: Mapping[str, Any], clock: Clock) -> Facts:
         read_drift(paths["drift"]),
         jumped=jumped,
     )
+
+
+def list_silent(
+    folder: str, peers: Iterable[tuple[str, str]], began: float, now: float
+) -> tuple[tuple[str, str], ...]:
+    """Return the sites of ``peers`` that have not shared their bans for some time.
+
+    ``began``: when this service began to ask them.
+    """
+    found = []
+    for group, site in peers:
+        age = _measure_age(find_answer(find_list(folder, group, site)), now)
+        if min(age, now - began) > SILENT:
+            found.append((group, site))
+    return tuple(found)
 
 
 def _read_receiver(path: str, now: float) -> Optional[ReceiverFacts]:  # noqa: UP045 - Python 3.9

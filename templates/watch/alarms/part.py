@@ -24,7 +24,7 @@ from watch.alarms.book import Book
 from watch.alarms.certificate import read_end
 from watch.alarms.conditions import Limits
 from watch.alarms.digest import Digest, compose, compose_test
-from watch.alarms.facts import STALE, Clock, Facts, collect_facts
+from watch.alarms.facts import STALE, Clock, Facts, collect_facts, list_silent
 from watch.alarms.outbox import Quiet
 from watch.alarms.texts import clean
 from watch.channels.mail import Mail, send_mail
@@ -113,6 +113,8 @@ class Alarms:
         self._book = Book(folder, limits, minimums, settings["off"], quiet)
         self._heartbeat = Outgoing("GET", secrets.get("heartbeat url", ""), {})
         self._clock = Clock()
+        self._peers = [(group, site) for group, site in settings.get("peers", ())]
+        self._began = time.time()
         self._certificate_ends: Any = None
         self._heartbeat_error = ""
         self._next_heartbeat = 0.0
@@ -125,6 +127,7 @@ class Alarms:
             certificate_ends=self._certificate_ends,
             failing=self._book.list_failing(),
             heartbeat=self._heartbeat_error,
+            silent=list_silent(self._folder, self._peers, self._began, facts.now),
         )
         self._is_healthy = is_healthy(facts)
         self._book.look(facts)

@@ -162,3 +162,23 @@ def test_law_each_spelling_stands_for_the_same_address(written: tuple[object, in
     if mapped is not None and network.prefixlen >= 96:
         network = ipaddress.ip_network((mapped, network.prefixlen - 96))
     assert addresses.parse_network(text) == network
+
+
+def test_bans_of_other_sites_are_listed_with_the_sites(fail2ban: Fail2ban, tmp_path: Path) -> None:
+    later = int(time.time()) + 600
+    shared = tmp_path / "shared"
+    shared.write_text(f"203.0.113.7 {later} 1700000000 {ON} bh1,bh3\n203.0.113.8 1 1 {ON} bh1\n")
+    found = bans.list_bans(ListBans("", "", (), str(shared))).shared
+    assert [(ban.address, ban.jail, ban.until, ban.why) for ban in found] == [
+        ("203.0.113.7", ON, later, "shared by bh1, bh3")
+    ]
+
+
+@pytest.mark.parametrize("content", [None, "nonsense\n", "\xff"])
+def test_own_bans_are_listed_whatever_is_left_of_other_sites(
+    fail2ban: Fail2ban, tmp_path: Path, content: str | None
+) -> None:
+    shared = tmp_path / "shared"
+    if content is not None:
+        shared.write_text(content, encoding="latin-1")
+    assert bans.list_bans(ListBans("", "", (), str(shared))).shared == []

@@ -9,7 +9,7 @@ import pytest
 
 from provision.cli.report import status
 from provision.cli.report.console import Report
-from provision.cli.report.notes import NO_FILTER
+from provision.cli.report.notes import NO_FILTER, read_peers
 from provision.linux.kinds.certificate import Authority, Certificate, describe_expiry
 from provision.linux.kinds.resource import Resource
 from provision.masking import Secrets
@@ -182,6 +182,39 @@ def test_a_name_of_the_ignore_list_without_a_recent_answer_is_noted() -> None:
     assert "office.example.com was last looked up at 2027-" in old
     assert "still counts (no such name)" in old
     assert "https://example.com/list could not be looked up yet, so it spares nobody" in new
+
+
+def test_each_site_that_shares_its_bans_is_noted_and_each_that_does_not_answer() -> None:
+    peer = {"group": "north", "bans": 0, "refused": 0, "answered": NOW, "counts": True}
+    peers = [
+        peer | {"site": "bh2", "bans": 7},
+        peer | {"site": "bh3", "refused": 2},
+        peer | {"site": "bh4", "counts": False},
+        peer | {"site": "bh5", "answered": 0.0, "counts": False},
+    ]
+    good, silent, new = status.list_notes([SiteResult("ban1", (host(peers=peers),))])
+    assert good == (
+        "ban1: bans shared by other sites: bh2 7, bh3 0 (and 2 of somebody who is spared)"
+    )
+    assert "site bh4 (group north) has not shared its bans since 2027-" in silent
+    assert "site bh5 (group north) has not shared its bans yet, so they do not count" in new
+
+
+def test_the_numbers_of_peers_are_those_of_the_inventory_s_peers_only() -> None:
+    metrics = (
+        'banstitch_shared_bans{group="north",site="bh2"} 5\n'
+        'banstitch_shared_bans{group="north",site="invented"} 9\n'
+        'banstitch_shared_answer_seconds{group="north",site="bh2"} 1.5\n'
+        'banstitch_shared_up{group="north",site="bh2"} 1\n'
+    )
+    (found,) = read_peers(metrics, [("north", "bh2")])["peers"]
+    assert (found["site"], found["bans"], found["answered"], found["counts"]) == (
+        "bh2",
+        5,
+        1.5,
+        True,
+    )
+    assert read_peers(metrics, ()) == {}
 
 
 @pytest.mark.parametrize(

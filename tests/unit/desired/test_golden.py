@@ -17,6 +17,7 @@ import pytest
 import roles.detection.role
 import roles.receiver.role
 from provision.desired.context import Context
+from provision.desired.share_certificates import make_authority
 from provision.desired.templates import TEMPLATES
 from provision.fortios.config.desired import read_blocks
 from provision.fortios.config.facts import assume_facts
@@ -24,7 +25,8 @@ from provision.fortios.config.text import Config, parse
 from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.kinds.file import File
 from provision.linux.kinds.resource import Resource
-from roles import enforcement, feed, page, rules, watch, webhook
+from provision.sites.settings import Peer
+from roles import enforcement, feed, page, rules, sharing, watch, webhook
 from roles.alarms import role as alarms
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site
@@ -41,7 +43,8 @@ def rendered() -> dict[str, str]:
         *roles.receiver.role.resources(linux(site)),
         *rules.resources(linux(site)),
     )
-    return of_ban_host(found) | cli("fw1", fortios(site)) | OTHER_UNITS | OF_WATCH | OF_PAGE
+    others = OTHER_UNITS | OF_WATCH | OF_PAGE | OF_SHARING
+    return of_ban_host(found) | cli("fw1", fortios(site)) | others
 
 
 def cli(name: str, context: Context) -> dict[str, str]:
@@ -129,13 +132,33 @@ def of_ban_host(found: Iterable[Resource]) -> dict[str, str]:
 OTHER_UNITS = other_units()
 
 
+def of_sharing() -> dict[str, str]:
+    """The units that a site has only if it shares bans."""
+    certificate, key = make_authority("north")
+    given = {
+        "share_bans": ["north"],
+        "share_ca": {"north": {"certificate": certificate, "key": key}},
+    }
+    site = sample_site({"sharing": sharing.Settings.model_validate(given)})
+    peers = (Peer("ban1", "192.0.2.10", 5443), Peer("ban2", "192.0.2.20", 5443))
+    context = linux(replace(site, peers={"north": peers}))
+    return {
+        f"ban1{resource.path}": resource.content
+        for resource in sharing.resources(context)
+        if isinstance(resource, File)
+        and resource.content is not None
+        and not is_plain(resource)
+        and resource.content.strip() != certificate.strip()
+    }
+
+
 def is_plain(file: File) -> bool:
     """Return whether it is deployed unchanged from templates/, where it is reviewed."""
     names = [path for path in TEMPLATES.rglob("*.*") if path.name == Path(file.path).name]
     return file.content in [path.read_text() for path in names]
 
 
-OF_WATCH, OF_PAGE = of_watch(), of_page()
+OF_WATCH, OF_PAGE, OF_SHARING = of_watch(), of_page(), of_sharing()
 RENDERED = rendered()
 
 

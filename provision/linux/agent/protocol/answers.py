@@ -120,10 +120,16 @@ class AllowanceState(Form):
 
 @dataclass(frozen=True)
 class Bans(Form):
-    """Every live ban of the jails that were asked for, and the allowances of the site."""
+    """Every live ban of the jails that were asked for, and the allowances of the site.
+
+    ``shared``: bans of other sites that count at this one.
+    """
 
     bans: Annotated[list[Ban], Bounds(max_length=1_000_000, fail_fast=True)]
     allowances: Annotated[list[AllowanceState], Bounds(max_length=1000, fail_fast=True)]
+    shared: Annotated[list[Ban], Bounds(max_length=1_000_000, fail_fast=True)] = field(
+        default_factory=list
+    )
 
 
 @dataclass(frozen=True)

@@ -98,12 +98,13 @@ class Rotate(Request[answers.Rotated]):
 
 @dataclass(frozen=True)
 class ListBans(Request[answers.Bans]):
-    """List the live bans of ``jails``."""
+    """List the live bans of ``jails``; ``shared``: the file of those of other sites, or ""."""
 
     do: ClassVar[str] = "bans"
     spool: str
     audit: str
     jails: tuple[str, ...]
+    shared: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class BanAddress(Request[answers.Banned]):
 
 @dataclass(frozen=True)
 class UnbanAddress(Request[answers.Unbanned]):
-    """Unban an address in every jail of ``jails`` and of the spool."""
+    """Unban an address in every jail of ``jails`` and of the spool; ``shared`` as in :class:`ListBans`."""
 
     do: ClassVar[str] = "unban"
     spool: str
@@ -128,6 +129,7 @@ class UnbanAddress(Request[answers.Unbanned]):
     address: str
     by: str
     why: str
+    shared: str = ""
 
 
 @dataclass(frozen=True)

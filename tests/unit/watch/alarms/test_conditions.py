@@ -53,6 +53,7 @@ UP = Shield("up", NOW, NOW + 3600, "admin", "by hand")
         ("drift", "warning", "4 changes", {"drift": Drift(NOW, "me", 4)}),
         ("channel:mail", "warning", "by mail: refused", {"failing": {"mail": "refused"}}),
         ("heartbeat", "warning", "404", {"heartbeat": "404"}),
+        ("peer:north/bh2", "warning", "site bh2 (group north)", {"silent": (("north", "bh2"),)}),
     ],
 )
 def test_what_is_wrong_is_a_condition(

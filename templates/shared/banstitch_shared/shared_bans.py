@@ -1,0 +1,132 @@
+"""The bans that sites share: the list that a site offers to its peers, and the same list where it was taken.
+
+    # banstitch share 1
+    ADDRESS UNTIL SINCE JAIL
+    end N
+
+UNTIL and SINCE are epoch seconds, UNTIL is -1 for ever, JAIL is the rule that banned. A peer may be taken
+over, so what it offers is read as data: a list has a largest size, a network is at most as wide as one that a
+rule bans, and a list with one wrong line counts as none.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import NamedTuple, Optional
+
+from banstitch_shared.addresses import spell_ban
+from banstitch_shared.ban_file import ALIVE, BANS, FOREVER, round_end
+from banstitch_shared.jails import JAIL_NAME
+
+HEAD = "# banstitch share 1"
+PATH = "/share/"
+# A domain that nobody has (RFC 2606): by the name below it a peer says of which group it asks.
+DOMAIN = ".banstitch.invalid"
+# The identity of a site within a group, in its certificate.
+IDENTITY = "banstitch:share/"
+# Bans that a site offers, and bytes of their list.
+MOST = 50_000
+LARGEST = MOST * 120
+# The fewest bits of a network: rules ban an IPv4 /24 and an IPv6 /48.
+LEAST_BITS = {4: 24, 6: 48}
+# Seconds after which the bans of a peer that does not answer count no longer, and between two questions.
+STALE, PAUSE = 100.0, 15.0
+_LATEST = 1e12
+_JAIL = re.compile(JAIL_NAME + r"\Z")
+
+
+class SharedBan(NamedTuple):
+    """A ban that a site offers. Times in epoch seconds; ``until`` may be FOREVER."""
+
+    address: str
+    until: float
+    since: float
+    jail: str
+
+
+def name_site(group: str, site: str) -> str:
+    """Return the identity of a site in its certificate for a group."""
+    return "%s%s/%s" % (IDENTITY, group, site)
+
+
+def read_site(group: str, certificate: object) -> str:
+    """Return the site of a verified certificate, as Python shows it; empty if it is none of the group."""
+    names = certificate.get("subjectAltName", ()) if isinstance(certificate, dict) else ()
+    head = name_site(group, "")
+    sites = [
+        value[len(head) :] for kind, value in names if kind == "URI" and value.startswith(head)
+    ]
+    return sites[0] if len(sites) == len(names) == 1 else ""
+
+
+def find_group(name: Optional[str]) -> str:  # noqa: UP045 - Python 3.9
+    """Return the group that a peer asks for by the name of a server, or an empty string."""
+    return name[: -len(DOMAIN)] if name and name.endswith(DOMAIN) else ""
+
+
+def find_list(folder: str, group: str, site: str) -> str:
+    """Return the path of the list that was taken from a site."""
+    return os.path.join(folder, "shared+%s+%s%s" % (group, site, BANS))
+
+
+def find_answer(path: str) -> str:
+    """Return the path of the file whose time is that of a site's last good answer, by that of its list."""
+    return path[: -len(BANS)] + ALIVE
+
+
+def format_list(bans: Iterable[SharedBan]) -> str:
+    """Return the text of a list."""
+    lines = ["%s %d %d %s\n" % (b.address, round_end(b.until), b.since, b.jail) for b in bans]
+    return "%s\n%send %d\n" % (HEAD, "".join(lines), len(lines))
+
+
+def parse_list(text: str) -> list[SharedBan]:
+    """Return the bans of a list.
+
+    Raises:
+        ValueError: it was cut, is too long, or one of its lines is no ban that a rule could make.
+    """
+    lines = text.split("\n")
+    if lines[0] != HEAD or lines[-2:] != ["end %d" % (len(lines) - 3), ""]:
+        raise ValueError("the list is damaged")
+    if len(lines) - 3 > MOST:
+        raise ValueError("the list holds more than %d bans" % MOST)
+    return list(map(_parse_ban, lines[1:-2]))
+
+
+def _parse_ban(line: str) -> SharedBan:
+    try:
+        address, end, start, jail = line.split(" ")
+        until, since = FOREVER if end == "-1" else float(int(end)), float(int(start))
+        is_spelled = spell_ban(address) == address
+    except ValueError:
+        raise ValueError("%r is no ban" % line[:100]) from None
+    bits = address.partition("/")[2]
+    if bits and int(bits) < LEAST_BITS[6 if ":" in address else 4]:
+        raise ValueError("%s is wider than what a rule bans" % address)
+    has_times = 0 <= since <= _LATEST and (until == FOREVER or 0 <= until <= _LATEST)
+    if not (is_spelled and has_times and _JAIL.match(jail)):
+        raise ValueError("%r is no ban" % line[:100])
+    return SharedBan(address, until, since, jail)
+
+
+def select_offered(bans: Iterable[SharedBan]) -> list[SharedBan]:
+    """Return the latest bans, as many as a list may hold, each address once, in a stable order.
+
+    Networks that a rule found by something else than their size, such as those of an autonomous system,
+    are none of them.
+    """
+    longest: dict[str, SharedBan] = {}
+    for ban in bans:
+        bits = ban.address.partition("/")[2]
+        if bits and int(bits) < LEAST_BITS[6 if ":" in ban.address else 4]:
+            continue
+        known = longest.get(ban.address)
+        if known is None or known.until < ban.until:
+            longest[ban.address] = ban
+    latest = sorted(longest.values(), key=lambda ban: (-ban.since, ban.address))[:MOST]
+    return sorted(latest)
