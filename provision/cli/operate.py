@@ -31,7 +31,7 @@ from provision.cli.runs import (
     run_in_waves,
     run_sites,
 )
-from provision.desired import collect
+from provision.desired import running_site
 from provision.engine import requests
 from provision.engine.fleet.rollout import WaveRun
 from provision.engine.fleet.waves import Waves
@@ -195,7 +195,7 @@ def show_stale(app: App, flags: Flags, duration: str) -> Exit:
     }
 
     def request(site: Site) -> Request[Any]:
-        return collect.request_status(site, app.plays).request
+        return running_site.request_status(site, app.plays).request
 
     asked = ask_sites(app, flags, "status", lambda _: request, chosen)
     results = [notes.add_stale(s, names[s.name], seconds, time.time()) for s in asked]

@@ -11,7 +11,7 @@ import click
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import mask_texts
 from provision.cli.runs import choose_sites
-from provision.desired import collect
+from provision.desired import running_site
 from provision.masking import escape
 from provision.replay.evidence import replay_evidence
 from provision.replay.logs import assign_lines, read_files
@@ -70,7 +70,7 @@ def replay_ban_hosts(app: App, flags: Flags, poll: float | None) -> Exit:
 
 
 def _read_rules(app: App, selected: Selected, poll: float | None) -> SiteRules:
-    parts = collect.collect_replay_parts(selected.site, app.plays)
+    parts = running_site.collect_replay_parts(selected.site, app.plays)
     return read_site_rules(parts if poll is None else {**parts, "poll": poll})
 
 

@@ -1,10 +1,10 @@
-"""Collect the desired state of one target from the roles of the playbook. Only this module and
-`own_settings` call roles.
+"""Collect the desired state of one target from the roles of the playbook.
+
+Only this module, `own_settings` and `running_site` call roles.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -13,21 +13,14 @@ from banstitch_shared.tokens import name_feed_token, name_webhook_token
 
 from provision.desired.context import (
     UNKNOWN,
-    AlarmsHook,
     Context,
     FortiosRole,
     LinuxRole,
-    ReplayHook,
     ReviewHook,
-    SelfTestHook,
-    ShieldHook,
-    StatusHook,
-    StatusSource,
     VdomHook,
     VdomsHook,
     has_placeholder,
 )
-from provision.desired.host_paths import WATCH_MEMORY
 from provision.desired.own_settings import find_bodies, list_ids_to_review, list_own_settings
 from provision.errors import Failed, InputError, Problem
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
@@ -37,13 +30,10 @@ from provision.fortios.config.observed import Observed
 from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.tables import find_table
 from provision.fortios.config.versions import NEWEST, Version
-from provision.linux.agent.protocol.requests import SelfTest
-from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import (
     BAN_HOSTS,
     FORTIGATES,
-    BanHost,
     FortiGate,
     Play,
     Selected,
@@ -218,88 +208,6 @@ def render_all(
                 problems.extend(error.problems)
     if problems:
         raise InputError(problems)
-
-
-def request_self_test(site: Site, plays: Sequence[Play]) -> SelfTest | None:
-    """Return the request for the synthetic event of `verify`; None if there is nothing to test."""
-    for role in list_roles(plays, BAN_HOSTS):
-        if isinstance(role, SelfTestHook):
-            return role.self_test(Context(site, site.ban_host))
-    return None
-
-
-def check_shield(site: Site, plays: Sequence[Play]) -> None:
-    """Check that a shield in the feed of a site would deny nothing but VPNs.
-
-    Raises:
-        InputError: every FortiGate where it would.
-    """
-    problems = [
-        problem
-        for fortigate in site.fortigates
-        for role in list_roles(plays, FORTIGATES)
-        if isinstance(role, ShieldHook)
-        for problem in role.check_shield(Context(site, fortigate))
-    ]
-    if problems:
-        raise InputError(problems)
-
-
-def list_jails(site: Site, plays: Sequence[Play]) -> tuple[str, ...]:
-    """Return the names of a site's jails, in order."""
-    return tuple(each.name for each in render_resources(site, plays) if isinstance(each, Jail))
-
-
-def find_poll_seconds(site: Site, plays: Sequence[Play]) -> float:
-    """Return the longest time between two fetches of the feed by a FortiGate of the site."""
-    return max(_list_feed_values(site, plays, "poll"), default=0.0)
-
-
-def find_feed_limit(site: Site, plays: Sequence[Play]) -> float:
-    """Return the number of entries that the feed of the site has when it is full."""
-    return min(_list_feed_values(site, plays, "feed_limit"), default=math.inf)
-
-
-def _list_feed_values(site: Site, plays: Sequence[Play], name: str) -> list[float]:
-    parts = (
-        role.replay(Context(site, fortigate))
-        for fortigate in site.fortigates
-        for role in list_roles(plays, FORTIGATES)
-        if isinstance(role, ReplayHook)
-    )
-    return [part[name] for part in parts if name in part]
-
-
-def find_alarms_unit(site: Site, plays: Sequence[Play]) -> str:
-    """Return the unit that raises alarms at a site; empty if they are off."""
-    for role in list_roles(plays, BAN_HOSTS):
-        if isinstance(role, AlarmsHook):
-            return role.alarms_unit(Context(site, site.ban_host))
-    return ""
-
-
-def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
-    """Return the request for the receiver's metrics; empty without a receiver."""
-    for role in list_roles(plays, BAN_HOSTS):
-        if isinstance(role, StatusHook):
-            source = role.status(Context(site, site.ban_host))
-            watch = WATCH_MEMORY if find_alarms_unit(site, plays) else ""
-            return replace(source, request=replace(source.request, watch=watch))
-    return StatusSource()
-
-
-def collect_replay_parts(site: Site, plays: Sequence[Play]) -> dict[str, object]:
-    """Return the settings of a site for a replay, as the roles of its hosts give them."""
-    hosts: list[tuple[BanHost | FortiGate, str]] = [(site.ban_host, BAN_HOSTS)]
-    hosts += [(fortigate, FORTIGATES) for fortigate in site.fortigates]
-    parts: dict[str, object] = {}
-    for host, group in hosts:
-        for role in list_roles(plays, group):
-            if isinstance(role, ReplayHook):
-                part = role.replay(Context(site, host))
-                poll = max(parts.get("poll", 0.0), part.get("poll", 0.0))
-                parts.update(part, poll=poll)
-    return parts
 
 
 def list_secret_names(fortigate: FortiGate) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
-from provision.desired import collect
+from provision.desired import collect, running_site
 from provision.desired.host_paths import TOKENS
 from provision.desired.summary import summarize_settings
 from provision.engine.progress import (
@@ -275,7 +275,7 @@ class BanHostRun:
 
         ``fetchers``: the FortiGates to wait for, if the operator wants to.
         """
-        request = collect.request_self_test(self._site, self._run.plays)
+        request = running_site.request_self_test(self._site, self._run.plays)
         if request is None:
             self.target.notes.append("no detection is enabled, so there is no loop to test")
             return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from banstitch_shared.addresses import is_network
 
-from provision.desired import collect
+from provision.desired import running_site
 from provision.desired.host_paths import SPOOL
 from provision.engine.ban_host import BanHostRun
 from provision.engine.run import Run
@@ -33,7 +33,7 @@ def check_feeds(run: Run, site: Site, host: BanHostRun, fortigates: Sequence[For
     held = [(part, part.held) for part in fortigates if part.held is not None]
     is_listed = any(state.ranges is not None for _, state in held)
     old = _list_old_bans(run, site, host) if is_listed else None
-    limit = collect.find_feed_limit(site, run.plays)
+    limit = running_site.find_feed_limit(site, run.plays)
     for part, state in held:
         is_full = state.lines >= limit
         # bans without room in a full feed are not this FortiGate's error
@@ -54,9 +54,9 @@ def _list_old_bans(run: Run, site: Site, host: BanHostRun) -> tuple[str, ...] | 
     """Return the IPv4 bans that each FortiGate must have fetched by now; None if they are not known."""
     if host.target.error is not None:
         return None
-    latest = time.time() - 2 * collect.find_poll_seconds(site, run.plays) - _MARGIN
+    latest = time.time() - 2 * running_site.find_poll_seconds(site, run.plays) - _MARGIN
     try:
-        found = host.ask(ListBans(SPOOL, "", collect.list_jails(site, run.plays))).bans
+        found = host.ask(ListBans(SPOOL, "", running_site.list_jails(site, run.plays))).bans
     except TargetError as error:
         host.target.notes.append(
             f"the feeds of FortiGates were not compared with the bans: {error}"

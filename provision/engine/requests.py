@@ -10,7 +10,7 @@ from typing import Any
 
 from banstitch_shared.jails import name_detection, name_jail
 
-from provision.desired import collect
+from provision.desired import collect, running_site
 from provision.desired.host_paths import (
     AUDIT,
     DRIFT,
@@ -126,7 +126,7 @@ def _rotate(run: Run, selected: Selected) -> SiteResult:
 def ask_bans(run: Run) -> Callable[[Site], ListBans]:
     """Return the request that lists the live bans of a site."""
     return lambda site: ListBans(
-        SPOOL, AUDIT, collect.list_jails(site, run.plays), SHARED_DENIED if site.peers else ""
+        SPOOL, AUDIT, running_site.list_jails(site, run.plays), SHARED_DENIED if site.peers else ""
     )
 
 
@@ -197,7 +197,7 @@ def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], UnbanAddress
     """Return the request that unbans an address in all jails of a site."""
     return lambda site: UnbanAddress(
         SPOOL,
-        collect.list_jails(site, run.plays),
+        running_site.list_jails(site, run.plays),
         address,
         name_operator(),
         why,
@@ -224,7 +224,7 @@ def ask_shield(run: Run, up: bool, seconds: int, why: str) -> Callable[[Site], S
 
     def request(site: Site) -> SetShield:
         if up:
-            collect.check_shield(site, run.plays)
+            running_site.check_shield(site, run.plays)
         return SetShield(SPOOL, USER, RULES_MEMORY, up, seconds, name_operator(), why)
 
     return request
@@ -232,12 +232,12 @@ def ask_shield(run: Run, up: bool, seconds: int, why: str) -> Callable[[Site], S
 
 def ask_alarms(run: Run) -> Callable[[Site], ListAlarms]:
     """Return the request that lists the active alarms of a site."""
-    return lambda site: ListAlarms(WATCH_MEMORY, collect.find_alarms_unit(site, run.plays))
+    return lambda site: ListAlarms(WATCH_MEMORY, running_site.find_alarms_unit(site, run.plays))
 
 
 def ask_channels(run: Run) -> Callable[[Site], TryChannels]:
     """Return the request that sends a test through every channel of a site."""
-    return lambda site: TryChannels(WATCH_MEMORY, collect.find_alarms_unit(site, run.plays))
+    return lambda site: TryChannels(WATCH_MEMORY, running_site.find_alarms_unit(site, run.plays))
 
 
 def note_drift(run: Run, selected: Selected, planned: SiteResult) -> SiteResult:
@@ -269,7 +269,7 @@ def _add_to_host(
 
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:
-    jails = collect.list_jails(site, run.plays)
+    jails = running_site.list_jails(site, run.plays)
     jail = name_jail(detection) if detection else next(iter(jails), "")
     if jail not in jails:
         enabled = ", ".join(dict.fromkeys(map(name_detection, jails))) or "none"

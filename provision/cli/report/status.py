@@ -12,7 +12,7 @@ from banstitch_shared.tokens import VERIFY
 
 from provision.cli.report.notes import NO_FILTER, describe_cluster, list_alarm_notes, read_peers
 from provision.cli.report.samples import read_samples
-from provision.desired import collect
+from provision.desired import collect, running_site
 from provision.desired.context import StatusSource
 from provision.engine.progress import describe_unreadable_posts
 from provision.engine.requests import ask
@@ -64,7 +64,7 @@ def collect_status(run: Run, selected: Selected) -> SiteResult:
     """Observe every target as `plan` does, and read the receiver's metrics on the ban host."""
     planned = summarize(SiteRun(run, selected).plan())
     resources = collect.render_resources(selected.site, run.plays)
-    source = collect.request_status(selected.site, run.plays)
+    source = running_site.request_status(selected.site, run.plays)
     answer = TargetResult(selected.site.name, "linux", "unreachable")
     if not any(
         target.kind == "linux" and target.state == "unreachable" for target in planned.targets

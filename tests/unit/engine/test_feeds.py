@@ -8,7 +8,7 @@ import time
 import pytest
 
 from provision.cli.report.status import list_notes
-from provision.desired import collect
+from provision.desired import running_site
 from provision.errors import Failed
 from provision.fortios.config.feed import FeedState
 from provision.linux.agent.protocol.answers import Ban
@@ -78,7 +78,7 @@ def test_what_is_missing_is_a_difference(
 def test_a_fortigate_is_not_blamed_for_bans_without_room_in_a_full_feed(
     deployed: World, verb: Verb
 ) -> None:
-    full = int(collect.find_feed_limit(SITE, PLAYS))
+    full = int(running_site.find_feed_limit(SITE, PLAYS))
     deployed.feeds[FW1] = holding("203.0.113.8", lines=full, valid=full)
     deployed.feeds[FW2] = holding("203.0.113.8", lines=full - 1, valid=full - 1)
     result = go(verb)

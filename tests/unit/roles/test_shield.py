@@ -11,7 +11,7 @@ import pytest
 
 import roles.detection.role
 import roles.receiver.role
-from provision.desired import collect
+from provision.desired import running_site
 from provision.errors import InputError
 from provision.linux.kinds.file import File
 from roles import enforcement, rules, shield
@@ -79,7 +79,7 @@ def test_hosts_of_other_sites_are_spared_where_it_may_rise_by_itself(
 )
 def test_it_is_accepted_where_only_vpns_are_denied(settings: dict[str, Any]) -> None:
     assert enforcement.blocks(fortios(site(**settings)))
-    collect.check_shield(site(**settings), PLAYS)
+    running_site.check_shield(site(**settings), PLAYS)
 
 
 WIDE = [
@@ -104,7 +104,7 @@ def test_it_is_refused_where_more_would_be_denied(settings: dict[str, Any], word
         enforcement.blocks(fortios(site(**settings)))
     assert "set enforcement to ssl_vpn" in str(error.value)
     with pytest.raises(InputError, match=words):
-        collect.check_shield(site("off", **settings), PLAYS)
+        running_site.check_shield(site("off", **settings), PLAYS)
 
 
 @pytest.mark.parametrize("mode", ["off", "alarm"])
