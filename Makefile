@@ -35,6 +35,7 @@ bench: venv lab  ## what runs, pushes, bans, events and hostile lines cost, besi
 	$(PYTHON) -m tests.bench.replay
 	$(PYTHON) -m tests.bench.check
 	$(PYTHON) -m tests.bench.rerun
+	$(PYTHON) -m tests.bench.thousand
 
 lint: venv
 	$(PYTHON) -m ruff check .
