@@ -168,7 +168,7 @@ def test_an_allowance_is_written_and_noted_with_its_author(page: Page, calls: Ca
 def test_a_longer_allowance_and_that_of_an_operator_stay(page: Page, calls: Calls) -> None:
     theirs = [
         Allowance("203.0.113.9", NOW + 9000, NOW, "page:admin", "x"),
-        Allowance("203.0.113.8", NOW + 7200, NOW, "carl@desk", "x"),
+        Allowance("203.0.113.8", NOW + 3000, NOW, "carl@desk", "x"),
     ]
     Path(find_allowances(page.settings.spool)).write_text(format_allowances(theirs))
     assert carry_out(page, GOOD._replace(do="allow", seconds=3600))[0]
