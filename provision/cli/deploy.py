@@ -125,7 +125,7 @@ def look(
         if note:
             results = note_drift(app, flags, report, job, results)
         code = print_results(app, flags, report, verb, results, flags.plan_detail)
-        file.end(results, RunEnd(format_now(), int(code)))
+        file.end(results, RunEnd(format_now(), code))
     return code
 
 

@@ -241,7 +241,7 @@ def print_rollout(
     if run.describe_closed():
         report.print_line(run.describe_closed(), "cyan")
     stopped = run.describe_stop()
-    run.file.end(results, RunEnd(format_now(), int(code), stopped))
+    run.file.end(results, RunEnd(format_now(), code, stopped))
     if stopped:
         app.reports.note_error(stopped)
         again = f" with --resume {run.file.path}" if run.file.path else ""

@@ -259,6 +259,8 @@ def change(path: Path, **changed: object) -> None:
         ({"sites": {"gone": ["gone"]}}, "is damaged at line 2"),
         ({"waves": "1,5"}, "is damaged: waves must end with 100%"),
         ({"more": 1}, "is damaged at line 1"),
+        ({"shard": {"number": 3, "of": 2}}, "is damaged at line 1"),
+        ({"shard": {"number": 1, "of": 10**12}}, "is damaged at line 1"),
     ],
 )
 def test_a_run_file_that_does_not_fit_is_refused(
