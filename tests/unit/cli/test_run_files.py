@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from provision.cli.main import main
 from provision.engine import parallel, requests, site
 from provision.engine.fleet import run_folder
+from provision.errors import Failed
 from provision.plan import SitePlan, State
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
@@ -107,6 +108,19 @@ def test_it_holds_no_secret(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site, "apply_site", lambda *_: result)
     assert cli("apply", "-y", "-l", f"~bh1|{PASSWORD}").code == 1
     (path,) = (cli.folder.parent / "banstitch-runs").iterdir()
+    assert PASSWORD not in path.read_text()
+
+
+def test_it_holds_no_secret_of_an_error_that_ended_the_work_at_a_site(fleet: Fleet) -> None:
+    fleet.write(a2=f"ansible_password: {PASSWORD}")
+
+    def refuse(name: str, *_: object) -> NoReturn:
+        raise Failed(f"{name} refused {PASSWORD}")
+
+    fleet.apply = refuse  # type: ignore[method-assign]
+    assert fleet("apply", "-y").code == 1
+    (path,) = fleet.runs
+    assert "a2 refused ***" in path.read_text()
     assert PASSWORD not in path.read_text()
 
 
