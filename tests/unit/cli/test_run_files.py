@@ -124,6 +124,15 @@ def test_it_holds_no_secret_of_an_error_that_ended_the_work_at_a_site(fleet: Fle
     assert PASSWORD not in path.read_text()
 
 
+@pytest.mark.parametrize("option", ["--resume", "--retry-failed"])
+def test_a_run_that_left_nothing_to_do_is_called_so(fleet: Fleet, option: str) -> None:
+    fleet("apply", "-y")
+    assert fleet.again("apply", "-y", option) == []
+    assert fleet.said.code == 0
+    assert ": 0 of 5 sites, so there is nothing to do\n" in fleet.said.out
+    assert "0 sites, 0 targets: changes=0\n" in fleet.said.out
+
+
 def test_retry_failed_takes_the_failed_sites_of_the_newest_run(fleet: Fleet) -> None:
     fleet.faults |= {"a2": "no route", "a4": "refused"}
     fleet("apply", "-y")
