@@ -12,11 +12,13 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
 
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
+
+SiteMasked = TypeVar("SiteMasked", SitePlan, SiteResult)
 
 MASK = "********"
 # Shorter values would blank out ordinary words; check refuses them as passwords of ours.
@@ -143,6 +145,11 @@ def mask_result(result: SiteResult, secrets: Secrets) -> SiteResult:
     """Return ``result`` with its secrets masked, as :func:`mask_plan` does."""
     targets = tuple(_mask_target_result(target, secrets) for target in result.targets)
     return replace(result, targets=targets)
+
+
+def mask_site(site: SiteMasked, secrets: Secrets) -> SiteMasked:
+    """Return a plan or a result with its secrets masked."""
+    return mask_plan(site, secrets) if isinstance(site, SitePlan) else mask_result(site, secrets)
 
 
 def _mask_target_plan(plan: TargetPlan, secrets: Secrets) -> TargetPlan:

@@ -23,7 +23,6 @@ from provision.cli.report.json_document import write_json
 from provision.cli.runs import (
     choose_sites,
     create_job,
-    list_untouched,
     open_process,
     open_report,
     open_waves,
@@ -62,7 +61,7 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
     """Check the inventory and render everything. Contacts no host."""
     chosen = list(choose_sites(app, flags, connect=False).values())
     collect.render_all(chosen, app.plays, fortios)
-    results = list_untouched(chosen)
+    results = _list_untouched(chosen)
     app.reports.keep("check", results)
     if flags.json:
         write_json(sys.stdout.write, "check", Exit.OK, results, app.secrets)
@@ -83,7 +82,7 @@ def render(
     for selected in chosen:
         if directory:
             written += render_files(selected, app.plays, directory, fortios)
-    results = list_untouched(chosen)
+    results = _list_untouched(chosen)
     app.reports.keep("render", results)
     if flags.json:
         write_json(sys.stdout.write, "render", Exit.OK, results, app.secrets)
@@ -96,6 +95,11 @@ def render(
         if scripts and written:
             click.echo(ABOUT_SCRIPTS)
     return Exit.OK
+
+
+def _list_untouched(chosen: Sequence[Selected]) -> list[SiteResult]:
+    """Return the results of a verb that contacts no host."""
+    return [SiteResult(selected.site.name, ()) for selected in chosen]
 
 
 def _render_scripts(
@@ -125,7 +129,7 @@ def look(
         if note:
             results = note_drift(app, flags, report, job, results)
         code = print_results(app, flags, report, verb, results, flags.plan_detail)
-        file.end(results, RunEnd(format_now(), int(code)))
+        file.end(results, RunEnd(format_now(), code))
     return code
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from pathlib import Path
@@ -122,7 +122,7 @@ def _add_options(
             from provision.cli.listing import list_chosen
 
             return list_chosen(context.obj, flags, context.info_name or "", values)
-        context.obj.reports.open(context.info_name, flags.report)
+        context.obj.reports.open(context.info_name, flags.report, _list_files(flags, values))
         with Hops() as hops, ask_token.open_codes(flags.ask_token) as codes:
             return command(replace(context.obj, codes=codes, hops=hops), flags, **values)
 
@@ -130,6 +130,19 @@ def _add_options(
     own = getattr(command, "__click_params__", [])
     call.__click_params__ = [*own, *reversed(options)]  # type: ignore[attr-defined]
     return click.pass_context(call)
+
+
+# Options that name a run file, and can be given without a name.
+_RUN_FILES = ("resume", "retry_failed")
+
+
+def _list_files(flags: Flags, values: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield the files that the options of a verb name, apart from reports."""
+    yield from map(Path, [*flags.inventory, *flags.vault_password_files])
+    for name, value in values.items():
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Path) or (name in _RUN_FILES and each is not None):
+                yield Path(each)
 
 
 class _ReportType(click.ParamType[Wanted]):

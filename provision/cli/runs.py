@@ -22,7 +22,7 @@ from provision.engine.fleet.run_files import RunEnd, format_now
 from provision.errors import BanstitchError, InputError, Problem
 from provision.inventory.loader import find_folder
 from provision.inventory.vault.passwords import VaultOptions
-from provision.masking import escape
+from provision.masking import escape, mask_site
 from provision.plan import SitePlan, TargetPlan, Verb
 from provision.results import Exit, SiteResult, exit_code, summarize
 from provision.sites.builder import Selected
@@ -170,7 +170,7 @@ def run_in_waves(
         except CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - reported; it counts as a failure of its wave
-            return failed(item, error)
+            return mask_site(failed(item, error), app.secrets)
 
     def run_all(names: Sequence[str], do_site: Callable[[str], SiteResult]) -> list[SiteResult]:
         return _run_all(app, flags, report, names, do_site, None)
@@ -206,7 +206,7 @@ def _run_all(
         except Exception as error:
             if failed is None:
                 raise
-            done = failed(item, error)
+            done = mask_site(failed(item, error), app.secrets)
         report.report_site(done)
         return done
 
@@ -241,7 +241,7 @@ def print_rollout(
     if run.describe_closed():
         report.print_line(run.describe_closed(), "cyan")
     stopped = run.describe_stop()
-    run.file.end(results, RunEnd(format_now(), int(code), stopped))
+    run.file.end(results, RunEnd(format_now(), code, stopped))
     if stopped:
         app.reports.note_error(stopped)
         again = f" with --resume {run.file.path}" if run.file.path else ""
@@ -297,8 +297,3 @@ def print_results(
         report.print_sites(results, detail)
         report.print_summary(results)
     return code
-
-
-def list_untouched(chosen: Sequence[Selected]) -> list[SiteResult]:
-    """Return the results of a verb that contacts no host."""
-    return [SiteResult(selected.site.name, ()) for selected in chosen]

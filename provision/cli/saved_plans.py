@@ -47,7 +47,7 @@ def save_plan(app: App, flags: Flags, path: Path, runs: RunOptions, **options: A
         with keep_run_file(app, flags, report, part, runs) as record:
             planned = plan_sites(app, flags, report, job, file=record)
             results = list(map(summarize, planned))
-            record.end(results, RunEnd(format_now(), int(exit_code(results))))
+            record.end(results, RunEnd(format_now(), exit_code(results)))
         saved = SavedPlan(
             tuple(planned),
             tuple(map(app.secrets.mask, flags.inventory)),
@@ -88,7 +88,7 @@ def _print_origin(report: Report, path: Path, saved: SavedPlan) -> None:
 
 
 def apply_plan(
-    app: App, flags: Flags, path: Path, expected: str, waves: Waves, runs: RunOptions
+    app: App, flags: Flags, path: Path, expected: str | None, waves: Waves, runs: RunOptions
 ) -> Exit:
     """Carry out a saved plan at each of its sites where a new plan equals it."""
     saved = read_saved(path, expected)

@@ -171,7 +171,7 @@ def keep_run_file(
         file.start(head, part.earlier)
         yield file
     except Interrupted:
-        file.end((), RunEnd(format_now(), int(app.stop.code)))
+        file.end((), RunEnd(format_now(), app.stop.code))
         if file.path:
             report.print_line(f"--resume {file.path} does the rest", "cyan")
         raise

@@ -232,7 +232,7 @@ class Report:
         counts = [f"{state}={states.count(state)}" for state in COLOURS if state in states]
         changes = sum(len(target.changes) for site in sites for target in site.targets)
         counted = f"{spell_count(len(sites), 'site')}, {spell_count(len(states), 'target')}"
-        self.print_line(f"{counted}: {' '.join(counts)} changes={changes}")
+        self.print_line(f"{counted}: {' '.join([*counts, f'changes={changes}'])}")
 
 
 def _count_hidden(sites: Sequence[SiteResult]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,18 +36,21 @@ class Reports:
         self._results: Sequence[SiteResult] = ()
         self._errors: list[str] = []
 
-    def open(self, verb: str, wanted: Sequence[Wanted]) -> None:
-        """Open the files of a run of ``verb``.
+    def open(self, verb: str, wanted: Sequence[Wanted], others: Iterable[Path] = ()) -> None:
+        """Open the files of a run of ``verb``. ``others``: the files that its other options name.
 
         Raises:
-            InputError: one of them cannot be written, or two are the same.
+            InputError: one of them cannot be written, or is the same as another one.
         """
         self._verb = verb
-        paths = [each.path.absolute() for each in wanted]
-        for each in wanted:
-            if paths.count(each.path.absolute()) > 1:
-                message = f"--report {each.path} must not be given twice"
+        taken = set(map(os.path.realpath, others))
+        for each in wanted:  # all are checked before one is emptied
+            path = os.path.realpath(each.path)
+            if path in taken:
+                message = f"--report {each.path} must be a file that no other option names"
                 raise InputError([Problem("", 0, message, "name another file")])
+            taken.add(path)
+        for each in wanted:
             self._files.append((each.form, self._closing.enter_context(open_output(each.path))))
 
     def keep(self, verb: str, results: Sequence[SiteResult]) -> None:

@@ -98,7 +98,7 @@ def plan(
 @now_option
 @add_run_options
 @click.option("-C", "--check", is_flag=True, help="Run plan instead.")
-@click.option("--expect", default="", metavar="SHA256",
+@click.option("--expect", metavar="SHA256",
               help="Refuse FILE unless this is its hash, as show FILE prints it.")  # fmt: skip
 @click.argument("file", type=click.Path(path_type=Path), required=False, metavar="[FILE]")
 def apply(
@@ -109,7 +109,7 @@ def apply(
     forget: tuple[str, ...],
     yes: bool,
     check: bool,
-    expect: str,
+    expect: str | None,
     runs: RunOptions,
     waves: Waves,
     now: bool,
@@ -124,7 +124,7 @@ def apply(
         if adopt or forget or check:
             raise click.UsageError("--adopt, --forget and --check must not be used with FILE")
         return saved_plans.apply_plan(app, flags, file, expect, waves, runs)
-    if expect:
+    if expect is not None:
         raise click.UsageError("--expect needs FILE")
     if check:
         return deploy.look(app, flags, "plan", runs, adopt=adopt, forget=forget)

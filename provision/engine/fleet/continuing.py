@@ -32,7 +32,8 @@ class Part:
             return ""
         sites = spell_count(len(self.earlier.head.sites), "site")
         started = self.earlier.head.started
-        return f"takes up {self.earlier.path} of {started}: {len(self.sites)} of {sites}"
+        part = f"{len(self.sites)} of {sites}{'' if self.sites else ', so there is nothing to do'}"
+        return f"takes up {self.earlier.path} of {started}: {part}"
 
 
 def list_hosts(sites: Mapping[str, Selected]) -> dict[str, tuple[str, ...]]:

@@ -180,10 +180,10 @@ class WaveRun:
 def skip_site(selected: Selected, why: str) -> SiteResult:
     """Return the result of a site at which nothing is done, because of ``why``."""
     hosts = [TargetResult(selected.site.name, "linux", "skipped", error=why)]
-    units = [
+    fortigates = [
         TargetResult(each.name, "fortios", "skipped", error=why) for each in selected.fortigates
     ]
-    return SiteResult(selected.site.name, (*(hosts if selected.linux else ()), *units))
+    return SiteResult(selected.site.name, (*(hosts if selected.linux else ()), *fortigates))
 
 
 def find_failure(result: SiteResult) -> str:

@@ -59,7 +59,7 @@ class RunEnd:
     """The end of a run. ``stopped``: why not every site was begun; empty if each was."""
 
     ended: str
-    exit_code: int
+    exit_code: Exit
     stopped: str = ""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}

@@ -57,8 +57,9 @@ def format_saved(saved: SavedPlan) -> str:
     return json.dumps({"sha256": saved.digest, **_describe(saved)}, indent=2) + "\n"
 
 
-def read_saved(path: Path, expected: str = "") -> SavedPlan:
-    """Return the plan in the file at ``path``; ``expected``: the hash that it must have, if any.
+def read_saved(path: Path, expected: str | None = None) -> SavedPlan:
+    """Return the plan in the file at ``path``; ``expected``: the hash that it must have. An empty one
+    is a mistake, as of a variable that is not set, and no plan has it.
 
     Raises:
         InputError: the file cannot be read, is damaged, is no saved plan, or is not the expected one.
@@ -82,7 +83,7 @@ def read_saved(path: Path, expected: str = "") -> SavedPlan:
         raise _make_error(path, f"must have the form of a saved plan: {error}") from None
 
 
-def _check_head(path: Path, document: Document, expected: str) -> None:
+def _check_head(path: Path, document: Document, expected: str | None) -> None:
     stated = document.pop("sha256")
     if document["format"] != FORMAT:
         found = f"{document['format']!r:.20}"
@@ -93,7 +94,7 @@ def _check_head(path: Path, document: Document, expected: str) -> None:
     actual = _hash(document)
     if stated != actual:
         raise _make_error(path, "is damaged or was edited: its content does not match its sha256")
-    if expected and expected.lower() != actual:
+    if expected is not None and expected.lower() != actual:
         message = f"is not the plan that was approved: its sha256 is {actual}"
         raise _make_error(path, message, "read it with show, and approve it again")
 

@@ -9,13 +9,24 @@ from dataclasses import dataclass
 
 from provision.plan import format_canonical
 
+# The most parts.
+_MOST = 9999
+
 
 @dataclass(frozen=True)
 class Shard:
-    """Part ``number``, from 1, of ``of`` parts."""
+    """Part ``number``, from 1, of ``of`` parts.
+
+    Raises:
+        ValueError: there is no such part.
+    """
 
     number: int
     of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of <= _MOST:
+            raise ValueError(f"must be K/N with K from 1 to N, such as 2/4 (got {self})")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
@@ -28,7 +39,7 @@ def parse_shard(text: str) -> Shard:
         ValueError: it has another form, or there is no such part.
     """
     found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
+    if not found:
         raise ValueError(f"must be K/N with K from 1 to N, such as 2/4 (got {text})")
     return Shard(int(found[1]), int(found[2]))
 

@@ -140,7 +140,7 @@ def test_an_error_in_the_inventory_is_reported(cli: Cli, run: Run, tmp_path: Pat
         (["junit:/nonexistent/x.xml"], "/nonexistent/x.xml cannot be written: No such file"),
         (["xml:x"], "must be junit:PATH, markdown:PATH or json:PATH (got xml:x)"),
         (["junit:"], "must be junit:PATH"),
-        (["junit:/dev/null", "json:/dev/null"], "/dev/null must not be given twice"),
+        (["junit:/dev/null", "json:/dev/null"], "/dev/null must be a file that no other option"),
     ],
 )
 def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_contacted(
@@ -149,6 +149,33 @@ def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_contacte
     said = cli("plan", *(f"--report={report}" for report in reports))
     assert (said.code, said.out) == (3, "")
     assert words in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", "--out", "FILE"],
+        ["apply", "FILE"],
+        ["apply", "--resume", "FILE"],
+        ["apply", "--retry-failed", "FILE"],
+        ["merge", "FILE"],
+        ["show", "FILE"],
+        ["check", "-i", "FILE"],
+        ["check", "--vault-password-file", "FILE"],
+        ["check", "--report", "junit:FILE"],
+    ],
+)
+def test_a_report_does_not_overwrite_a_file_that_another_option_names(
+    cli: Cli, tmp_path: Path, words: list[str]
+) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_text("approved")
+    link.symlink_to(file)
+    verb, *others = [word.replace("FILE", str(link)) for word in words]
+    path = f"{tmp_path}/../{tmp_path.name}/file"
+    said = cli(verb, *others, "--report", f"json:{path}", inventory=False)
+    assert (said.code, file.read_text()) == (3, "approved")
+    assert said.err.endswith("must be a file that no other option names; name another file\n")
 
 
 def test_a_full_disk_is_an_error_of_the_run(cli: Cli) -> None:

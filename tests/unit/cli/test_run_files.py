@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from provision.cli.main import main
 from provision.engine import parallel, requests, site
 from provision.engine.fleet import run_folder
+from provision.errors import Failed
 from provision.plan import SitePlan, State
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
@@ -108,6 +109,28 @@ def test_it_holds_no_secret(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("apply", "-y", "-l", f"~bh1|{PASSWORD}").code == 1
     (path,) = (cli.folder.parent / "banstitch-runs").iterdir()
     assert PASSWORD not in path.read_text()
+
+
+def test_it_holds_no_secret_of_an_error_that_ended_the_work_at_a_site(fleet: Fleet) -> None:
+    fleet.write(a2=f"ansible_password: {PASSWORD}")
+
+    def refuse(name: str, *_: object) -> NoReturn:
+        raise Failed(f"{name} refused {PASSWORD}")
+
+    fleet.apply = refuse  # type: ignore[method-assign]
+    assert fleet("apply", "-y").code == 1
+    (path,) = fleet.runs
+    assert "a2 refused ***" in path.read_text()
+    assert PASSWORD not in path.read_text()
+
+
+@pytest.mark.parametrize("option", ["--resume", "--retry-failed"])
+def test_a_run_that_left_nothing_to_do_is_called_so(fleet: Fleet, option: str) -> None:
+    fleet("apply", "-y")
+    assert fleet.again("apply", "-y", option) == []
+    assert fleet.said.code == 0
+    assert ": 0 of 5 sites, so there is nothing to do\n" in fleet.said.out
+    assert "0 sites, 0 targets: changes=0\n" in fleet.said.out
 
 
 def test_retry_failed_takes_the_failed_sites_of_the_newest_run(fleet: Fleet) -> None:
@@ -259,6 +282,8 @@ def change(path: Path, **changed: object) -> None:
         ({"sites": {"gone": ["gone"]}}, "is damaged at line 2"),
         ({"waves": "1,5"}, "is damaged: waves must end with 100%"),
         ({"more": 1}, "is damaged at line 1"),
+        ({"shard": {"number": 3, "of": 2}}, "is damaged at line 1"),
+        ({"shard": {"number": 1, "of": 10**12}}, "is damaged at line 1"),
     ],
 )
 def test_a_run_file_that_does_not_fit_is_refused(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from provision.engine import site
 from provision.engine.fleet import approval
 from provision.engine.run import Job
+from provision.errors import Failed
 from provision.masking import mask_plan
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, summarize
@@ -60,6 +62,18 @@ def read(path: Path) -> dict[str, object]:
 def test_the_file_says_what_is_in_it_and_holds_no_secret(cli: Cli, path: Path) -> None:
     found = read(path)
     assert (found["format"], found["inventory"]) == (1, [str(cli.folder)])
+    assert PASSWORD not in path.read_text()
+
+
+def test_it_holds_no_secret_of_an_error_that_ended_the_planning(
+    cli: Cli, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise Failed(f"refused {PASSWORD}")
+
+    monkeypatch.setattr(site, "plan_site", refuse)
+    assert cli("plan", "--out", str(path)).code == 1
+    assert "refused ***" in path.read_text()
     assert PASSWORD not in path.read_text()
 
 
@@ -126,7 +140,9 @@ def test_a_target_that_moved_to_another_site_is_an_error(
         (("apply", "FILE", "--adopt"), "--adopt"),
         (("apply", "FILE", "-C"), "--check"),
         (("apply", "FILE", "--expect", "0" * 64), "is not the plan that was approved"),
+        (("apply", "FILE", "--expect", ""), "is not the plan that was approved"),
         (("apply", "--expect", "0" * 64), "--expect needs FILE"),
+        (("apply", "--expect", ""), "--expect needs FILE"),
         (("apply", "fw1"), "fw1 cannot be read"),
         (("show", "/nonexistent"), "cannot be read"),
         (("plan", "--out", "/nonexistent/plan.json"), "/nonexistent/plan.json cannot be written"),

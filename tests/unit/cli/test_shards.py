@@ -111,6 +111,15 @@ def test_one_run_that_is_no_shard_is_printed_as_it_is(fleet: Fleet) -> None:
     assert merge(fleet, str(fleet.runs[0]))[0] == 0
 
 
+def test_an_end_with_an_exit_code_that_no_run_has_is_no_success(fleet: Fleet) -> None:
+    fleet("apply", "-y")
+    (path,) = fleet.runs
+    path.write_text(path.read_text().replace('"exit_code": 0', '"exit_code": 99'))
+    code, out, err = merge(fleet, str(path))
+    assert (code, out) == (3, "")
+    assert f"{path} is damaged at line" in err
+
+
 def test_files_that_do_not_belong_together_are_refused(fleet: Fleet) -> None:
     first, second = run_shards(fleet)
     third, *_ = run_shards(fleet, "plan")
