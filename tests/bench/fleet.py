@@ -29,22 +29,17 @@ FIRST_PORT = 23001
 
 
 class Endpoint(NamedTuple):
-    """A host, and where its sshd is reached: one of its ports, or the beginning of a line to it."""
+    """A host, and one of the ports at which its sshd is reached."""
 
     host: DebianHost
     port: int
-    line: str = ""
-
-    @property
-    def address(self) -> str:
-        return self.line or self.host.address
 
 
 def describe(endpoint: Endpoint) -> dict[str, Any]:
     """Return the variables of a ban host that is reached at ``endpoint``."""
     host = endpoint.host
     return {
-        "ansible_host": endpoint.address,
+        "ansible_host": endpoint.host.address,
         "ansible_port": endpoint.port,
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(host.private_key),
@@ -62,7 +57,7 @@ def write_inventory(
         "ban_hosts": {"hosts": {name: describe(each) for name, each in sites.items()}}
     }
     keys = [
-        f"{known_as(each.address, each.port)} {each.host.host_key_line.split(' ', 1)[1]}"
+        f"{known_as(each.host.address, each.port)} {each.host.host_key_line.split(' ', 1)[1]}"
         for each in sites.values()
     ]
     if fortigate:

@@ -129,14 +129,14 @@ def measure_broken(bench: Thousand) -> None:
     dead, slow, changed = names[: 3 * part], names[3 * part : 5 * part], names[5 * part : 6 * part]
     sites = dict(bench.sites)
     with ExitStack() as stack:
-        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
+        silent = stack.enter_context(socket.create_server(("", 0), backlog=4096))
         for number, name in enumerate(dead):
             port = silent.getsockname()[1] if number % 2 else 1
             sites[name] = sites[name]._replace(port=port)
         for name in slow:
-            host, port, _ = sites[name]
-            line = stack.enter_context(Proxy(host.address, port, LATE))
-            sites[name] = Endpoint(host, line.port, "127.0.0.1")
+            host, port = sites[name]
+            line = stack.enter_context(Proxy(host.address, port, LATE, host.address))
+            sites[name] = Endpoint(host, line.port)
         inventory = write_inventory(bench.folder / "broken", sites)
         change_keys(inventory / "known_hosts", [sites[name] for name in changed])
         failed = {*dead, *changed}
@@ -166,7 +166,7 @@ def report_run(
 def change_keys(known_hosts: Path, endpoints: Iterable[Endpoint]) -> None:
     """Let other keys be known for some sites."""
     key = generate(known_hosts.parent.parent / "another-key").with_suffix(".pub").read_text()
-    names = {known_as(each.address, each.port) for each in endpoints}
+    names = {known_as(each.host.address, each.port) for each in endpoints}
     lines = [line.split(" ") for line in known_hosts.read_text().splitlines()]
     kept = [line if line[0] not in names else [line[0], *key.split()[:2]] for line in lines]
     known_hosts.write_text("".join(f"{' '.join(line)}\n" for line in kept))

@@ -11,15 +11,15 @@ from typing import Self
 
 
 class Proxy:
-    """Forwards 127.0.0.1:``port`` to a target; ``count`` bytes have gone from client to target.
+    """Forwards ``own``:``port`` to a target; ``count`` bytes have gone from client to target.
 
     ``late``: seconds by which everything that passes is late, as on a line by satellite.
     """
 
-    def __init__(self, address: str, port: int, late: float = 0.0) -> None:
+    def __init__(self, address: str, port: int, late: float = 0.0, own: str = "127.0.0.1") -> None:
         self._target = (address, port)
         self._late = late
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server((own, 0))
         self.port: int = self._server.getsockname()[1]
         self.count = 0
         self._at: int | None = None
