@@ -51,11 +51,13 @@ def read_failure(folder: str, now: float) -> str:
 def _read(path: str) -> State:
     with open(path, encoding="ascii") as stream:
         found: dict[str, Any] = json.load(stream)
-    times = ("began", "not_before", "failing")
-    counts = ("day", "used", "failures")
     return State(
-        **{name: float(found[name]) for name in times},
-        **{name: int(found[name]) for name in counts},
+        began=float(found["began"]),
+        not_before=float(found["not_before"]),
+        failing=float(found["failing"]),
+        day=int(found["day"]),
+        used=int(found["used"]),
+        failures=int(found["failures"]),
         seen={str(address): float(at) for address, at in found["seen"].items()},
         tried={str(address): float(at) for address, at in found["tried"].items()},
         waiting=tuple(Report(str(a), str(jail), float(at)) for a, jail, at in found["waiting"]),
