@@ -22,7 +22,7 @@ def load_plays() -> tuple[Play, ...]:
     import roles.detection.role
     import roles.receiver.role
     from provision.sites.builder import Play
-    from roles import enforcement, feed, page, rules, sharing, shield, watch, webhook
+    from roles import abuseipdb, enforcement, feed, page, rules, sharing, shield, watch, webhook
     from roles.alarms import role as alarms
 
     return (
@@ -35,6 +35,7 @@ def load_plays() -> tuple[Play, ...]:
                 shield,
                 sharing,
                 alarms,
+                abuseipdb,
                 watch,
                 page,
             ),

@@ -30,7 +30,7 @@ from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.sites.settings import RoleSettings
-from roles import shield
+from roles import abuseipdb, shield
 from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_enabled, list_ignored, list_looked_up, list_rules
 from roles.detection.rules import describe_rules, read_trap_users
@@ -118,7 +118,7 @@ def _describe_settings(context: Context) -> str:
         **({} if own.detection_success_events else {"logins": False}),
         **({"asn_database": database} if database else {}),
         **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
-        **({"shares": True} if list_groups(context) else {}),
+        **({"shares": True} if list_groups(context) or abuseipdb.is_on(context) else {}),
     }
     accounts = {name: (each.accounts, each.no_traps) for name, each in catalogue.items()}
     return describe_rules(list_rules(own), accounts, people)

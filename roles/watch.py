@@ -1,7 +1,7 @@
 """The service banstitch-watch on the ban host, which does the work that goes out to the network.
 
 It is deployed only if it has something to do. Other roles say what: it looks up the host names and URLs of
-`detection_ignore`, fetches the bans of other sites, and raises alarms.
+`detection_ignore`, fetches the bans of other sites, raises alarms, and reports bans to AbuseIPDB.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.user import User
 from provision.sites.settings import RoleSettings
-from roles import sharing_settings
+from roles import abuseipdb, sharing_settings
 from roles.alarms import role as alarms
 from roles.detection.role import list_looked_up
 from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
@@ -52,7 +52,8 @@ def resources(context: Context) -> tuple[Resource, ...]:
         return ()
     text = json.dumps(parts, indent=1) + "\n"
     settings = File(WATCH_SETTINGS, text, 0o640, "root", USER, check="json")
-    secrets = json.dumps(alarms.list_secrets(context), indent=1) + "\n"
+    known = alarms.list_secrets(context) | abuseipdb.list_secrets(context)
+    secrets = json.dumps(known, indent=1) + "\n"
     secret = File(WATCH_SECRETS, secrets, 0o640, "root", WATCH_USER, check="json")
     app = _list_app_files()
     folders = sorted({str(Path(file.path).parent) for file in app})
@@ -103,6 +104,7 @@ def describe_parts(context: Context) -> dict[str, object]:
         "ignore": list_looked_up(context),
         "peers": sharing_settings.describe_watch(context),
         "alarms": alarms.describe_part(context),
+        "abuseipdb": abuseipdb.describe_part(context, alarms.describe_way(context)),
     }
     return {name: part for name, part in parts.items() if part}
 

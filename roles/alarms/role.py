@@ -19,7 +19,7 @@ from provision.errors import InputError, Problem
 from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
-from roles import feed, sharing_settings
+from roles import abuseipdb, feed, sharing_settings
 from roles.alarms.settings import Settings, is_loopback, read_quiet
 from roles.receiver.role import Settings as ReceiverSettings
 
@@ -73,12 +73,19 @@ def describe_part(context: Context) -> dict[str, object] | None:
         "burst": settings.alarms_burst,
         "off": sorted(settings.alarms_off),
         "quiet": read_quiet(settings.alarms_quiet) if settings.alarms_quiet else None,
-        "ca": ALARMS_CA if settings.alarms_ca else "",
-        "proxy": settings.alarms_proxy,
+        **describe_way(context),
         "heartbeat_interval": settings.heartbeat_interval,
         "channels": list_channels(settings),
         **({"peers": peers} if peers else {}),
+        **({"abuseipdb": True} if abuseipdb.is_on(context) else {}),
     }
+
+
+def describe_way(context: Context) -> dict[str, str]:
+    """Return the way out for https: the file of further CAs, and the proxy."""
+    settings = context.get_settings(NAME, Settings)
+    has_ca = is_on(settings) and settings.alarms_ca
+    return {"ca": ALARMS_CA if has_ca else "", "proxy": settings.alarms_proxy}
 
 
 def list_channels(settings: Settings) -> list[dict[str, object]]:

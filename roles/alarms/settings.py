@@ -15,6 +15,7 @@ from provision.sites.settings import RoleSettings, Strict
 
 Severity = Literal["info", "warning", "critical"]
 Kind = Literal[
+    "abuseipdb",
     "attacked",
     "ban_limit",
     "burst",
@@ -153,7 +154,7 @@ class Settings(RoleSettings):
         str,
         Field(
             pattern=rf"^(|{_HOST}:[0-9]{{1,5}})$",
-            description="an http proxy, HOST:PORT, for webhooks and the heartbeat by https",
+            description="an http proxy, HOST:PORT, for webhooks, the heartbeat and AbuseIPDB by https",
         ),
     ] = ""
     alarms_quiet: Annotated[

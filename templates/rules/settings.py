@@ -56,7 +56,7 @@ class Settings:
     ``shield``: off, alarm or auto. ``spared``: networks that the shield never denies.
     ``looked_up``: the file of the networks behind names and URLs of the ignore list; empty for none.
     ``asn_database``: the file from which ``systems`` are read; empty for none.
-    ``shares``: whether the site shares bans with others.
+    ``shares``: whether the site shares its bans, with other sites or with AbuseIPDB.
     """
 
     detections: Mapping[str, Detection]

@@ -1,4 +1,5 @@
-"""The file of sources from which people logged in lately: no peer can ban them.
+"""The file of sources from which people logged in lately: no peer can ban them, and they are not
+reported to AbuseIPDB.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -19,7 +20,7 @@ PAUSE, REFRESHED = 2.0, 3600.0
 
 
 class TrustedFile:
-    """The file, which is written where the site shares bans."""
+    """The file, which is written where the site shares bans or reports them."""
 
     def __init__(self, folder: str, settings: Settings) -> None:
         self._path = os.path.join(folder, NAME)

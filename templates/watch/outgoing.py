@@ -40,11 +40,15 @@ class Outgoing(NamedTuple):
 
 
 class Refused(Exception):
-    """The server was reached and did not accept the request; ``status`` is its answer."""
+    """The server was reached and did not accept the request; ``status`` is its answer.
 
-    def __init__(self, status: int, what: str) -> None:
+    ``wait``: the seconds after which it may be asked again, if it names them, or 0.
+    """
+
+    def __init__(self, status: int, what: str, wait: float = 0.0) -> None:
         super().__init__(what)
         self.status = status
+        self.wait = wait
 
 
 def make_context(ca: str = "") -> ssl.SSLContext:
@@ -79,8 +83,14 @@ def send(request: Outgoing, way: Way) -> str:
     if 300 <= response.status < 400:
         raise Refused(response.status, "%d, a redirect, is not followed" % response.status)
     if not 200 <= response.status < 300:
-        raise Refused(response.status, "the server answers " + answer.strip())
+        wait = _read_wait(response.headers.get("Retry-After") or "")
+        raise Refused(response.status, "the server answers " + answer.strip(), wait)
     return answer.strip()
+
+
+def _read_wait(text: str) -> float:
+    """Return the seconds of a header Retry-After; 0 for a date or anything else."""
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
 
 
 def _open(text: str, way: Way) -> http.client.HTTPConnection:

@@ -19,6 +19,7 @@ from typing import Any
 from banstitch_shared.service import notify
 
 from watch import ignored, jobs, peers
+from watch.abuseipdb import part as abuseipdb
 from watch.alarms import part as alarms
 from watch.jobs import Part
 
@@ -31,6 +32,7 @@ BUILDERS: dict[str, Callable[[Any, str], Part]] = {
     "ignore": ignored.build_part,
     "peers": peers.build_part,
     "alarms": alarms.build_part,
+    "abuseipdb": abuseipdb.build_part,
 }
 
 

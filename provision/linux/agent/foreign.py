@@ -28,7 +28,7 @@ OURS = {
     r"|(limit|allowed|shield|drift|page_acts|page_answers)\.json(\.lock|\.new)?",
     "/var/lib/banstitch-rules": r"((checkpoint|alarms|shield)\.json|quiet_hours|trusted)(\.new)?"
     r"|alive|current",
-    "/var/lib/banstitch-watch": r"(looked_up|alarms|active|tested)\.json(\.new)?"
+    "/var/lib/banstitch-watch": r"(looked_up|alarms|active|tested|abuseipdb)\.json(\.new)?"
     r"|shared\+[a-z0-9-]{1,30}\+[A-Za-z0-9._-]{1,253}\.(alive|bans(\.new)?)",
     "/var/spool/banstitch-requests": r"[0-9]+-[0-9a-f]+\.json(\.new)?",
     "/var/spool/banstitch-page": r"[0-9]+-[0-9a-f]+\.json(\.new)?",

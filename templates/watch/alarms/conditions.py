@@ -234,6 +234,9 @@ def _judge_others(facts: Facts) -> Iterator[Condition]:
             WARNING,
             "site %s (group %s) does not share its bans, so they do not count" % (site, group),
         )
+    if facts.unreported:
+        text = "bans are not reported to AbuseIPDB: " + facts.unreported
+        yield Condition("abuseipdb", WARNING, text)
     if facts.heartbeat:
         yield Condition(
             "heartbeat", WARNING, "the heartbeat does not get through: " + facts.heartbeat

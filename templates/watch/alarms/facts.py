@@ -28,6 +28,7 @@ class Facts(NamedTuple):
     ``rules_age``: seconds since banstitch-rules gave a sign of life. ``certificate_ends``: epoch seconds.
     ``jumped``: seconds by which the clock was set since the last look. ``failing``: channels that fail, and
     why; ``heartbeat``: why the last heartbeat failed. ``silent``: group and name of sites that do not share.
+    ``unreported``: why bans are not reported to AbuseIPDB.
     """
 
     now: float
@@ -41,6 +42,7 @@ class Facts(NamedTuple):
     failing: Mapping[str, str] = {}
     heartbeat: str = ""
     silent: tuple[tuple[str, str], ...] = ()
+    unreported: str = ""
 
 
 class Clock:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from banstitch_shared.alarm_notes import TESTED, format_tested
 from banstitch_shared.service import replace_file
 
+from watch.abuseipdb.memory import read_failure
 from watch.alarms.book import Book
 from watch.alarms.certificate import read_end
 from watch.alarms.conditions import Limits
@@ -114,6 +115,7 @@ class Alarms:
         self._heartbeat = Outgoing("GET", secrets.get("heartbeat url", ""), {})
         self._clock = Clock()
         self._peers = [(group, site) for group, site in settings.get("peers", ())]
+        self._reports = bool(settings.get("abuseipdb"))
         self._began = time.time()
         self._certificate_ends: Any = None
         self._heartbeat_error = ""
@@ -128,6 +130,7 @@ class Alarms:
             failing=self._book.list_failing(),
             heartbeat=self._heartbeat_error,
             silent=list_silent(self._folder, self._peers, self._began, facts.now),
+            unreported=read_failure(self._folder, facts.now) if self._reports else "",
         )
         self._is_healthy = is_healthy(facts)
         self._book.look(facts)

@@ -122,6 +122,12 @@ def test_where_nothing_is_deployed_nothing_is_noted(
 
 
 def test_teardown_knows_every_file_that_is_left() -> None:
-    names = [alarm_notes.ACTIVE, alarm_notes.TESTED, "alarms.json", "alarms.json.new"]
+    names = [
+        alarm_notes.ACTIVE,
+        alarm_notes.TESTED,
+        "alarms.json",
+        "alarms.json.new",
+        "abuseipdb.json",
+    ]
     assert all(is_ours("/var/lib/banstitch-watch", name) for name in names)
     assert is_ours("/var/spool/banstitch", alarm_notes.DRIFT)

@@ -26,7 +26,7 @@ from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.kinds.file import File
 from provision.linux.kinds.resource import Resource
 from provision.sites.settings import Peer
-from roles import enforcement, feed, page, rules, sharing, watch, webhook
+from roles import abuseipdb, enforcement, feed, page, rules, sharing, watch, webhook
 from roles.alarms import role as alarms
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site
@@ -107,7 +107,9 @@ def of_watch() -> dict[str, str]:
             "heartbeat_url": "https://example.com/beat",
         }
     )
-    found = watch.resources(linux(sample_site({"detection": settings, "alarms": channels})))
+    reports = abuseipdb.Settings.model_validate({"abuseipdb_key": "0123456789abcdef" * 5})
+    models = {"detection": settings, "alarms": channels, "abuseipdb": reports}
+    found = watch.resources(linux(sample_site(models)))
     return of_ban_host(found)
 
 

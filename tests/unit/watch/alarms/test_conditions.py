@@ -52,6 +52,7 @@ UP = Shield("up", NOW, NOW + 3600, "admin", "by hand")
         ("jump", "warning", "set by 2 h", {"jumped": -7200.0}),
         ("drift", "warning", "4 changes", {"drift": Drift(NOW, "me", 4)}),
         ("channel:mail", "warning", "by mail: refused", {"failing": {"mail": "refused"}}),
+        ("abuseipdb", "warning", "answers 401", {"unreported": "the server answers 401"}),
         ("heartbeat", "warning", "404", {"heartbeat": "404"}),
         ("peer:north/bh2", "warning", "site bh2 (group north)", {"silent": (("north", "bh2"),)}),
     ],
