@@ -93,7 +93,7 @@ def _take_mapping(value: Any, take: Callable[[Any], Taken]) -> dict[str, Taken]:
 
 
 def _take_fortigate(value: Any) -> FortiGateFacts:
-    ahead = float(value["ahead"])
+    ahead = value["ahead"]
     return FortiGateFacts(
         take_number(value["last_event"]),
         take_number(value["last_poll"]),

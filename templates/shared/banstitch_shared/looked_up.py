@@ -73,7 +73,7 @@ def read_sources(path: str) -> dict[str, Source]:
         sources = {str(name): _read_source(entry) for name, entry in found.items()}
     except FileNotFoundError:
         return {}
-    except (LookupError, TypeError, RecursionError) as error:
+    except (LookupError, TypeError, RecursionError, OverflowError) as error:
         raise ValueError("%s is damaged" % path) from error
     if len(list_networks(sources)) > MOST:
         raise ValueError("%s holds more than %d networks" % (path, MOST))

@@ -36,6 +36,7 @@ LEAST_BITS = {4: 24, 6: 48}
 # Seconds after which the bans of a peer that does not answer count no longer, and between two questions.
 STALE, PAUSE = 100.0, 15.0
 _LATEST = 1e12
+_TIME = re.compile(r"[0-9]{1,13}")
 _JAIL = re.compile(JAIL_NAME + r"\Z")
 
 
@@ -90,28 +91,35 @@ def parse_list(text: str) -> list[SharedBan]:
     Raises:
         ValueError: it was cut, is too long, or one of its lines is no ban that a rule could make.
     """
+    if text.count("\n") > MOST + 2:  # before a list of millions of lines fills the memory
+        raise ValueError("the list holds more than %d bans" % MOST)
     lines = text.split("\n")
     if lines[0] != HEAD or lines[-2:] != ["end %d" % (len(lines) - 3), ""]:
         raise ValueError("the list is damaged")
-    if len(lines) - 3 > MOST:
-        raise ValueError("the list holds more than %d bans" % MOST)
     return list(map(_parse_ban, lines[1:-2]))
 
 
 def _parse_ban(line: str) -> SharedBan:
     try:
-        address, end, start, jail = line.split(" ")
-        until, since = FOREVER if end == "-1" else float(int(end)), float(int(start))
+        address, end, start, jail = line.split(" ", 4)
+        until, since = FOREVER if end == "-1" else _read_time(end), _read_time(start)
         is_spelled = spell_ban(address) == address
     except ValueError:
         raise ValueError("%r is no ban" % line[:100]) from None
     bits = address.partition("/")[2]
     if bits and int(bits) < LEAST_BITS[6 if ":" in address else 4]:
         raise ValueError("%s is wider than what a rule bans" % address)
-    has_times = 0 <= since <= _LATEST and (until == FOREVER or 0 <= until <= _LATEST)
+    has_times = since <= _LATEST and (until == FOREVER or until <= _LATEST)
     if not (is_spelled and has_times and _JAIL.match(jail)):
         raise ValueError("%r is no ban" % line[:100])
     return SharedBan(address, until, since, jail)
+
+
+def _read_time(text: str) -> float:
+    """Return a time. Raises ValueError. A number of any length would take any time to read."""
+    if not _TIME.fullmatch(text):
+        raise ValueError("it is no time")
+    return float(text)
 
 
 def select_offered(bans: Iterable[SharedBan]) -> list[SharedBan]:

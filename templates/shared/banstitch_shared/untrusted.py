@@ -38,7 +38,10 @@ def take_text(value: Any) -> str:
 
 def take_number(value: Any) -> float:
     """Return a number that may be a time or a count. Raises ValueError, TypeError."""
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a number of hundreds of digits
+        raise ValueError("it is no number of this file") from None
     if not 0 <= number <= _LARGEST_NUMBER:
         raise ValueError("it is no number of this file")
     return number

@@ -9,6 +9,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import smtplib
 import threading
 import time
@@ -39,8 +40,8 @@ SECRETS = "/etc/banstitch/watch.secret"
 LOOK, LOOK_AT_CERTIFICATE, LOOK_AT_OUTBOX = 5.0, 600.0, 2.0
 # Seconds after which a heartbeat that failed is sent again.
 RETRY = 30.0
-# Characters of a path that may be a secret.
-SHORTEST = 6
+# Characters of a path, and of a part of a URL, that may be a secret.
+SHORTEST, SHORTEST_PART = 6, 8
 
 log = logging.getLogger("banstitch-watch")
 
@@ -120,7 +121,8 @@ class Alarms:
         self._certificate_ends: Any = None
         self._heartbeat_error = ""
         self._next_heartbeat = 0.0
-        self._is_healthy = False
+        # until when the last look counts, by the monotonic clock; 0 if the site was not healthy
+        self._healthy_until = 0.0
 
     def look(self) -> None:
         """Look at the site."""
@@ -132,8 +134,8 @@ class Alarms:
             silent=list_silent(self._folder, self._peers, self._began, facts.now),
             unreported=read_failure(self._folder, facts.now) if self._reports else "",
         )
-        self._is_healthy = is_healthy(facts)
         self._book.look(facts)
+        self._healthy_until = time.monotonic() + STALE if is_healthy(facts) else 0.0
 
     def look_at_certificate(self) -> None:
         """Look at the receiver's certificate; while there is none, the last one counts."""
@@ -159,8 +161,9 @@ class Alarms:
         self._book.note_sent(channel, batch, now)
 
     def send_heartbeat(self) -> None:
-        """Fetch the URL of the heartbeat while the site is healthy, and not otherwise."""
-        if not self._is_healthy or time.monotonic() < self._next_heartbeat:
+        """Fetch the URL of the heartbeat while looks find the site healthy, and not otherwise."""
+        now = time.monotonic()
+        if now >= self._healthy_until or now < self._next_heartbeat:
             return
         pause = self._settings["heartbeat_interval"]
         try:
@@ -215,10 +218,14 @@ class Alarms:
 
 
 def list_hidden(secrets: Mapping[str, str]) -> list[str]:
-    """Return the secrets and the paths of secret URLs, the longest first."""
-    paths = (urlsplit(each).path for each in secrets.values() if "://" in each)
-    found = {*secrets.values(), *(path for path in paths if len(path) >= SHORTEST)}
-    return sorted(found, key=len, reverse=True)
+    """Return the secrets, and the parts of URLs that may be secrets alone, the longest first."""
+    found = set(filter(None, secrets.values()))
+    for url in (urlsplit(each) for each in secrets.values() if "://" in each):
+        found |= {each for each in (url.path, url.query) if len(each) >= SHORTEST}
+        # such as the topic of ntfy, which its server answers with
+        parts = re.split("[/&=]", "%s&%s" % (url.path, url.query))
+        found |= {part for part in parts if len(part) >= SHORTEST_PART}
+    return sorted(found, key=lambda each: (-len(each), each))
 
 
 def is_healthy(facts: Facts) -> bool:

@@ -72,6 +72,9 @@ def peer_that(authority: Authority, answer: Callable[[ssl.SSLSocket], None]) -> 
         (bans(ban("45.9.9.09")), "no ban"),
         (bans(ban("45.9.9.9", "nan")), "no ban"),
         (bans(ban("45.9.9.9", 10**30)), "no ban"),
+        pytest.param(bans(ban("45.9.9.9", "9" * 400)), "no ban", id="400 digits"),
+        pytest.param(bans(ban("45.9.9.9", "9" * 4_000_000)), "no ban", id="digits"),
+        pytest.param("# banstitch share 1\n" + "a\n" * 2_000_000, "more than", id="lines"),
         (bans(ban("45.9.9.9", LATER, -5)), "no ban"),
         (bans(f"45.9.9.9 {LATER} 1 sshd"), "no ban"),
         (

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from watch.alarms.part import is_healthy, list_hidden
+import time
+from pathlib import Path
+
+import pytest
+from banstitch_shared.alarm_notes import read_active
+from banstitch_shared.facts_file import format_facts
+from watch.alarms import part
+from watch.alarms.part import Alarms, is_healthy, list_hidden
 
 from tests.unit.watch.alarms.samples import facts, receiver
 
@@ -13,8 +20,15 @@ def test_a_url_and_its_path_are_hidden() -> None:
         "https://example.com/services/T1/B2/x",
         "/services/T1/B2/x",
         "Mail-Secret-1",
+        "services",
     ]
     assert list_hidden({"chat": "https://example.com/"}) == ["https://example.com/"]
+
+
+def test_parts_of_a_url_that_may_be_secrets_alone_are_hidden() -> None:
+    urls = {"phone": "https://ntfy.example.com/secret-topic", "own": "https://x/y?token=Secret-1"}
+    assert {"secret-topic", "token=Secret-1", "Secret-1"} <= set(list_hidden(urls))
+    assert "" not in list_hidden({"mail": ""})
 
 
 def test_a_heartbeat_is_sent_only_while_events_lead_to_bans() -> None:
@@ -22,3 +36,58 @@ def test_a_heartbeat_is_sent_only_while_events_lead_to_bans() -> None:
     assert not is_healthy(facts(receiver=None))
     assert not is_healthy(facts(rules_age=100.0))
     assert not is_healthy(facts(receiver=receiver(errors={"fail2ban": "down"})))
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Alarms:
+    """Return the watch over a site that is healthy."""
+    for name in ("looks", "rules"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "rules" / "alive").touch()
+    found = receiver(at=time.time(), started=time.time())
+    (tmp_path / "facts.json").write_text(format_facts(found))
+    settings = {
+        "site": "ban1",
+        "ca": "",
+        "proxy": "",
+        "channels": [],
+        "refresh": {"fgt1": 60},
+        "poll_silence": 600,
+        "post_silence": 86400,
+        "burst": 100,
+        "quiet": None,
+        "off": [],
+        "heartbeat_interval": 300,
+        "paths": {
+            "facts": str(tmp_path / "facts.json"),
+            "rules": str(tmp_path / "rules"),
+            "drift": str(tmp_path / "drift.json"),
+        },
+    }
+    return Alarms(settings, {"heartbeat url": "https://example.com/beat"}, str(tmp_path / "looks"))
+
+
+def test_a_heartbeat_stops_when_nothing_looks_at_the_site_any_more(
+    watched: Alarms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats: list[str] = []
+    monkeypatch.setattr(part, "send", lambda request, way: beats.append(request.url))
+    watched.look()
+    watched.send_heartbeat()
+    assert len(beats) == 1
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 400)
+    watched.send_heartbeat()
+    assert len(beats) == 1
+
+
+def test_facts_of_a_receiver_that_was_taken_over_end_no_look(
+    watched: Alarms, tmp_path: Path
+) -> None:
+    facts_file = tmp_path / "facts.json"
+    facts_file.write_text(facts_file.read_text().replace('"banned": 0', '"banned": ' + "9" * 400))
+    watched.look()
+    watched.write()
+    active = read_active(str(tmp_path / "looks"))
+    assert active is not None
+    assert "receiver" in {alarm.key for alarm in active.alarms}
