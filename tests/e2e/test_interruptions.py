@@ -29,6 +29,8 @@ RANDOM = (
     "/etc/banstitch/tls/server.pem",
     "/var/lib/banstitch/manifest.json",
 )
+# What useradd itself leaves if the power fails while it locks a file; the next useradd ignores it.
+LOCKS = re.compile(r"/etc/(passwd|group|shadow|gshadow)\.[0-9]+")
 ACCOUNTS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
 # Moments by what can be seen on the host while the agent works there.
 ON_HOST = {
@@ -107,7 +109,8 @@ class Disturbed:
         shown = re.sub(r"(ENC|set uuid) \S+", r"\1", self.site.units[0].show())
         shown = re.sub(r'(?m)^( +set value) "\S{30,}"$', r"\1 TOKEN", shown)
         shown = re.sub(r"-----BEGIN CERT[^\"]+", "CERTIFICATE", shown)
-        return {p: self._seen(p, e) for p, e in changed.items()}, self._plain(shown)
+        left = {p: self._seen(p, e) for p, e in changed.items() if not LOCKS.fullmatch(p)}
+        return left, self._plain(shown)
 
     def _seen(self, path: str, entry: Any) -> Any:
         if entry is not None and path in RANDOM:

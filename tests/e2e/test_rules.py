@@ -246,11 +246,16 @@ def test_rules_that_are_turned_off_take_their_bans_along_and_plan_says_so(rules:
     assert site.run("apply", "-y").code == 0
     assert within(60, lambda: {rule for rule, _ in rules.bans()} == {""})
     by_plain = {"45.2.150.8", "45.2.151.8"}
-    assert within(60, lambda: feed(site) == by_plain)
+
+    def ours() -> set[str]:
+        """Return whom the feed denies because of this test; other tests share the host."""
+        return {entry for entry in feed(site) if entry.startswith("45.2.")}
+
+    assert within(60, lambda: ours() == by_plain)
     rules.event("198.51.101.7", "admin")
     for _ in range(5):
         rules.event("45.2.152.8", "jsmith", reason=UNKNOWN)
     assert rules.bans_soon("", "45.2.152.8")
-    assert feed(site) == by_plain | {"45.2.152.8"}
+    assert ours() == by_plain | {"45.2.152.8"}
     site.write_inventory(ON)
     assert site.run("apply", "-y").code == 0

@@ -18,8 +18,8 @@ FACTS = ReceiverFacts(1.0, 1.0, {}, {}, {}, 0, {}, 0, {})
 
 @pytest.mark.parametrize("field", ["at", "banned"])
 def test_facts_with_a_number_of_any_length_are_damaged(tmp_path: Path, field: str) -> None:
-    path = tmp_path / "facts.json"
-    path.write_text(format_facts(FACTS._replace(**{field: HUGE})))
+    path, huge = tmp_path / "facts.json", FACTS._asdict() | {field: HUGE}
+    path.write_text(format_facts(ReceiverFacts(**huge)))
     with pytest.raises(ValueError, match=r"number|damaged"):
         read_facts(str(path))
 
