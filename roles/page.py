@@ -28,6 +28,7 @@ from provision.linux.kinds.file import File
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.user import User
+from roles import sharing_settings
 from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_rules
 from roles.page_settings import PageUser, Settings
@@ -81,6 +82,16 @@ def _check(context: Context, settings: Settings) -> None:
                 "encrypt the receiver, or set page_listen to 127.0.0.1 behind a proxy with https",
             )
         )
+    taken = {"receiver_port": receiver.receiver_port}
+    if sharing_settings.list_groups(context):
+        taken["share_port"] = context.get_settings(
+            sharing_settings.NAME, sharing_settings.Settings
+        ).share_port
+    for name, port in taken.items():
+        if port == settings.page_port:
+            message = f"page_port must differ from {name}, which is {port} as well"
+            remedy = "choose another port for one of them"
+            problems.append(context.build_problem("page_port", message, remedy))
     if not settings.page_users:
         problems.append(
             context.build_problem("page_users", "page_users: nobody could log in", "name a user")

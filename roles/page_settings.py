@@ -84,10 +84,18 @@ class Settings(RoleSettings):
     @field_validator("page_url")
     @classmethod
     def _check_url(cls, value: str) -> str:
-        url = value.rstrip("/")
+        # as browsers spell it in Origin
+        url = value.rstrip("/").lower().removesuffix(":443")
         if url and not _URL.fullmatch(url):
             raise ValueError("it must be like https://bans.example.com, without a path")
         return url
+
+    @field_validator("page_trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: Networks) -> Networks:
+        if any(network.prefixlen == 0 for network in value):
+            raise ValueError("it must name the proxies: anybody else could name any user")
+        return value
 
     @field_validator("page_users")
     @classmethod

@@ -69,7 +69,8 @@ def resources(context: Context) -> tuple[Resource, ...]:
     port = context.get_settings(NAME, Settings).share_port
     if port == context.get_settings("receiver", ReceiverSettings).receiver_port:
         message = f"share_port must differ from receiver_port, which is {port} as well"
-        raise InputError([build_problem(context, message, "choose another port for one of them")])
+        remedy = "choose another port for one of them"
+        raise InputError([build_problem(context, "share_port", message, remedy)])
     certificates = [part for group in groups for part in _list_certificates(context, group)]
     text = json.dumps(_describe_service(context), indent=1) + "\n"
     settings = File(SHARE_SETTINGS, text, 0o640, "root", USER, check="json")
@@ -146,11 +147,12 @@ def _list_certificates(context: Context, group: str) -> tuple[Resource, ...]:
         f"run `site.py share-ca {group}` and put what it prints into a vault, for all its sites"
     )
     if known is None:
-        raise InputError([build_problem(context, f"share_ca must have group {group}", remedy)])
+        message = f"share_ca must have group {group}"
+        raise InputError([build_problem(context, "share_bans", message, remedy)])
     try:
         ca, key = share_certificates.read_authority(known.certificate, known.key.get_secret_value())
     except ValueError as error:
-        problem = build_problem(context, f"share_ca of group {group}: {error}", remedy)
+        problem = build_problem(context, "share_ca", f"share_ca of group {group}: {error}", remedy)
         raise InputError([problem]) from error
     content = share_certificates.derive_pair(ca, key, group, context.site.name)
     return (

@@ -108,7 +108,9 @@ def list_peers(context: Context) -> list[tuple[str, Peer]]:
     ]
     if len(found) > _MOST_PEERS:
         message = f"share_bans: the groups of a site must have at most {_MOST_PEERS} other sites"
-        raise InputError([build_problem(context, message, "make smaller groups, such as regions")])
+        raise InputError(
+            [build_problem(context, "share_bans", message, "make smaller groups, such as regions")]
+        )
     return found
 
 
@@ -188,5 +190,7 @@ def describe_watch(context: Context) -> list[dict[str, object]]:
     ]
 
 
-def build_problem(context: Context, message: str, remedy: str) -> Problem:
-    return Problem(context.site.ban_host.name, 0, message, remedy)
+def build_problem(context: Context, setting: str, message: str, remedy: str) -> Problem:
+    """Return a problem of the ban host's ``setting``, at its line of the inventory."""
+    own = Context(context.site, context.site.ban_host)
+    return own.build_problem(setting, message, remedy)

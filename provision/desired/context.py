@@ -64,8 +64,7 @@ class Context:
 
     def build_problem(self, setting: str, message: str, remedy: str) -> Problem:
         """Return a problem of the host's own ``setting``, at the line of the inventory that sets it."""
-        lines = self.host.where if isinstance(self.host, FortiGate) else {}
-        place = lines.get(setting, Where(self.host.name))
+        place = self.host.where.get(setting, Where(self.host.name))
         return place.problem(f"{self.host.name}: {message}", remedy)
 
     def list_site_addresses(self) -> tuple[str, ...]:

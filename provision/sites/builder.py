@@ -70,12 +70,16 @@ def list_roles(plays: Sequence[Play], group: str = "") -> Iterator[Role]:
 
 @dataclass(frozen=True)
 class BanHost:
-    """The Linux host of a site; ``settings`` by role name, ``warnings`` about them."""
+    """The Linux host of a site; ``settings`` by role name, ``warnings`` about them.
+
+    ``where``: where each variable was written.
+    """
 
     name: str
     login: Login
     settings: Settings
     warnings: tuple[Problem, ...] = ()
+    where: Mapping[str, Where] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,11 @@ def limit_sites(all_sites: Sequence[Site], hosts: frozenset[str]) -> tuple[Selec
     return tuple(one for one in chosen if one.linux or one.fortigates)
 
 
+def _find_lines(host: Host) -> dict[str, Where]:
+    """Return where each variable of a host was written."""
+    return {name: variable.where for name, variable in host.variables.items()}
+
+
 @dataclass
 class _Builder:
     """Builds the sites and collects the problems on the way."""
@@ -184,7 +193,8 @@ class _Builder:
             if login:
                 rollouts[host.name] = self._read_rollout(host)
                 doubts = (*self._list_doubts(host, settings), *rollout_settings.find_doubts(host))
-                ban_hosts[host.name] = BanHost(host.name, login, settings, doubts)
+                where = _find_lines(host)
+                ban_hosts[host.name] = BanHost(host.name, login, settings, doubts, where)
         fortigates: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
         for host in self._list_members(FORTIGATES):
             if host.name in self._list_names(BAN_HOSTS):
@@ -193,8 +203,9 @@ class _Builder:
             ban_host = self._find_ban_host(host)
             if login and ban_host in fortigates:
                 self.problems += find_misplaced(host, self.inventory.hosts[ban_host])
-                where = {name: variable.where for name, variable in host.variables.items()}
-                fortigates[ban_host].append(FortiGate(host.name, login, settings, where))
+                fortigates[ban_host].append(
+                    FortiGate(host.name, login, settings, _find_lines(host))
+                )
         every_fortigate = (fortigate for of_site in fortigates.values() for fortigate in of_site)
         hosts: list[BanHost | FortiGate] = [*ban_hosts.values(), *every_fortigate]
         self.problems.extend(find_shared_addresses(self.inventory, self.scopes, hosts))

@@ -15,7 +15,7 @@ from provision.desired.host_paths import (
     FACTS,
     RULES_MEMORY,
 )
-from provision.errors import InputError, Problem
+from provision.errors import InputError
 from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
@@ -153,8 +153,7 @@ def _read_ca(context: Context, settings: Settings) -> str:
         pem = certificate_files.read_text(settings.alarms_ca)
         certificate_files.parse_certificates(pem, settings.alarms_ca)
     except ValueError as error:
-        problem = Problem(
-            context.site.ban_host.name, 0, f"alarms_ca: {error}", "name a PEM file of CAs"
-        )
+        message, remedy = f"alarms_ca: {error}", "name a PEM file of CAs"
+        problem = context.build_problem("alarms_ca", message, remedy)
         raise InputError([problem]) from error
     return pem.strip() + "\n"

@@ -43,6 +43,7 @@ _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)"
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _QUIET = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9]) (\S+)")
 _URL = re.compile(r"[!-~]{1,2000}")
+_ASCII = re.compile(r"[ -~]{1,1000}")
 
 
 def check_url(secret: SecretStr) -> SecretStr:
@@ -58,6 +59,16 @@ def check_url(secret: SecretStr) -> SecretStr:
     url.port  # noqa: B018 - raises ValueError where it is no port
     if url.scheme != "https" and not (url.scheme == "http" and _is_private(url.hostname)):
         raise ValueError("it must begin with https://; http:// is for private addresses only")
+    return secret
+
+
+def check_ascii(secret: SecretStr) -> SecretStr:
+    """Return a password or token. Raises ValueError where it has a character that no protocol carries.
+
+    The usual one is a line break at the end of a file: http would refuse it with the secret in its error.
+    """
+    if not _ASCII.fullmatch(secret.get_secret_value()):
+        raise ValueError("it must be printable ASCII on one line, without a line break at the end")
     return secret
 
 
@@ -83,13 +94,16 @@ SecretUrl = Annotated[
 ]
 
 
+AsciiSecret = Annotated[SecretStr, AfterValidator(check_ascii)]
+
+
 class Webhook(Strict):
     """A webhook; ``name`` appears in reports."""
 
     url: SecretUrl
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,29}$")]
     template: Literal["generic", "slack", "teams", "ntfy", "matrix"] = "generic"
-    token: SecretStr | None = None
+    token: AsciiSecret | None = None
     minimum: Severity = "warning"
 
 
@@ -122,9 +136,12 @@ class Settings(RoleSettings):
         Literal["starttls", "tls", "off"] | None,
         Field(description="default: starttls; off, which only localhost may have, for localhost"),
     ] = None
-    alarms_mail_user: Annotated[str, Field(description="name to log in to the mail server")] = ""
+    alarms_mail_user: Annotated[
+        str,
+        Field(pattern=r"^[ -~]{0,200}$", description="name to log in to the mail server"),
+    ] = ""
     alarms_mail_password: Annotated[
-        SecretStr | None, Field(description="password to log in to the mail server")
+        AsciiSecret | None, Field(description="password to log in to the mail server")
     ] = None
     alarms_mail_minimum: Annotated[
         Severity, Field(description="least severe alarms that are sent by mail")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Optional
 
 from banstitch_shared.addresses import Address, Network, parse_peer
@@ -137,6 +137,15 @@ class TooMany(Exception):
 def find_peer(environ: Mapping[str, str]) -> Address:
     """Return the address of the connection."""
     return parse_peer(environ["REMOTE_ADDR"])
+
+
+def drop_ambiguous(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the headers without those that have `_` in their name.
+
+    WSGI does not tell X_Forwarded_User from X-Forwarded-User, of which a proxy removes only the latter, and
+    gunicorn before 22 passes both on.
+    """
+    return [header for header in headers if "_" not in header[0]]
 
 
 def make_proof(name: str, user: User) -> str:

@@ -30,6 +30,8 @@ from page.settings import ADMIN, Settings
 STATE = "/var/lib/banstitch"
 # Seconds for another run to end, and for fail2ban to end the bans of what was allowed.
 TO_LOCK, TO_END = 10.0, 6.0
+# Allowances of the page: operators need room, too.
+MOST_OF_PAGE = MOST // 2
 # Jail, ban, its network.
 Held = tuple[str, Ban, Network]
 
@@ -74,8 +76,9 @@ def allow(settings: Settings, act: Act, now: float) -> list[str]:
     until = now + act.seconds
     if known is not None and known.until >= until:
         return ["%s is allowed already, and for longer" % act.network]
-    if known is None and len(allowances) >= MOST:
-        raise Refused("there are %d allowances already; end some with unallow" % MOST)
+    own = sum(each.by.startswith(BY) for each in allowances)
+    if known is None and (len(allowances) >= MOST or own >= MOST_OF_PAGE):
+        raise Refused("there are %d allowances already; end some with unallow" % len(allowances))
     others = [a for a in allowances if a.network != act.network]
     if known is not None and not known.by.startswith(BY):
         raise Refused("an operator allowed %s: only the command line changes that" % act.network)

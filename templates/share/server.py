@@ -27,8 +27,9 @@ from share.offers import Offers, Served
 
 log = logging.getLogger("banstitch-share")
 
-# Connections at once, of known addresses and of all others; seconds without a byte, and of one connection.
-MOST_AT_ONCE = 64
+# Connections at once, of known addresses and of all others, and of one known address; seconds without a byte,
+# and of one connection.
+MOST_AT_ONCE, MOST_OF_ONE = 64, 8
 SILENCE, PATIENCE = 5.0, 30.0
 
 
@@ -38,10 +39,33 @@ class Context(ssl.SSLContext):
     group = ""
 
 
+class Room:
+    """Room for so many connections at once, perhaps within a larger room."""
+
+    def __init__(self, most: int, within: Optional[Room] = None) -> None:  # noqa: UP045 - Python 3.9
+        self._free = threading.BoundedSemaphore(most)
+        self._within = within
+
+    def enter(self) -> bool:
+        """Return whether there was room, which is then taken."""
+        if not self._free.acquire(blocking=False):
+            return False
+        if self._within and not self._within.enter():
+            self._free.release()
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Give the room back."""
+        self._free.release()
+        if self._within:
+            self._within.leave()
+
+
 class Server(socketserver.ThreadingMixIn, HTTPServer):
     """The server on a socket that listens. ``groups``: {name: certificate, ca, sites}.
 
-    ``known``: addresses of peers. Strangers cannot take their room.
+    ``known``: addresses of peers. Strangers cannot take their room, nor can one of them take that of all.
     """
 
     daemon_threads = True
@@ -62,13 +86,12 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         self._contexts = {name: make_context(name, group) for name, group in groups.items()}
         self._front = make_context("")
         self._front.sni_callback = self._choose
-        self._known = frozenset(known)
-        self._rooms = {
-            is_known: threading.BoundedSemaphore(MOST_AT_ONCE) for is_known in (True, False)
-        }
+        self._strangers = Room(MOST_AT_ONCE)
+        peers = Room(MOST_AT_ONCE)
+        self._rooms = {address: Room(MOST_OF_ONE, peers) for address in known}
 
-    def _find_room(self, client_address: Any) -> threading.BoundedSemaphore:
-        return self._rooms[str(parse_peer(client_address[0])) in self._known]
+    def _find_room(self, client_address: Any) -> Room:
+        return self._rooms.get(str(parse_peer(client_address[0])), self._strangers)
 
     def _choose(self, connection: Any, name: Optional[str], _: object) -> Optional[int]:  # noqa: UP045
         context = self._contexts.get(find_group(name))
@@ -79,7 +102,7 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection in a thread, or end it if there are too many."""
-        if not self._find_room(client_address).acquire(blocking=False):
+        if not self._find_room(client_address).enter():
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
@@ -102,7 +125,7 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         finally:
             timer.cancel()
             self.shutdown_request(request)
-            self._find_room(client_address).release()
+            self._find_room(client_address).leave()
 
 
 def cut(connection: socket.socket) -> None:

@@ -199,3 +199,11 @@ def test_every_answer_forbids_scripts_frames_and_guesses(page: Page, path: str) 
 
 def test_a_large_form_is_refused(page: Page) -> None:
     assert page.browser().post("/login", name="x" * 10000, password="x").status_code == 413
+
+
+def test_a_browser_cannot_name_a_user_in_a_header_that_the_proxy_lets_through() -> None:
+    sent = [("HOST", "a"), ("X_FORWARDED_USER", "admin"), ("X-FORWARDED_FOR", "192.0.2.1")]
+    assert access.drop_ambiguous([*sent, ("X-FORWARDED-USER", "anna")]) == [
+        ("HOST", "a"),
+        ("X-FORWARDED-USER", "anna"),
+    ]

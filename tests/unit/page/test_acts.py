@@ -176,6 +176,17 @@ def test_a_longer_allowance_and_that_of_an_operator_stay(page: Page, calls: Call
     assert list(allowed(page).values()) == theirs
 
 
+def test_allowances_of_the_page_leave_room_for_operators(page: Page, calls: Calls) -> None:
+    given = [
+        Allowance(f"198.51.{n // 250}.{n % 250}", NOW + 9000, NOW, "page:admin", "x")
+        for n in range(500)
+    ]
+    Path(find_allowances(page.settings.spool)).write_text(format_allowances(given))
+    ok, said = carry_out(page, GOOD._replace(do="allow", seconds=3600))
+    assert not ok
+    assert "500 allowances already" in said[0]
+
+
 @pytest.mark.parametrize(
     ("by", "author", "ok"),
     [

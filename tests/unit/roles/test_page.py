@@ -74,6 +74,7 @@ def test_readers_are_filtered_by_systemd() -> None:
         {"page_url": "https://bans.example.com/path"},
         {"page_trusted_header": "X-User\r\n"},
         {"page_port": 443},
+        {"page_trusted_header": "X-User", "page_trusted_proxies": ["0.0.0.0/0"]},
     ],
 )
 def test_a_wrong_setting_is_refused(settings: dict[str, Any]) -> None:
@@ -86,6 +87,7 @@ def test_a_wrong_setting_is_refused(settings: dict[str, Any]) -> None:
     ("settings", "what"),
     [
         ({"page_users": []}, "nobody could log in"),
+        ({"page_port": 5000}, "page_port must differ from receiver_port"),
         ({"receiver": {"receiver_tls": "off"}}, "passwords need https"),
         ({"page_trusted_header": "X-User"}, "belong together"),
         ({"page_trusted_proxies": ["192.0.2.80"]}, "belong together"),
@@ -95,6 +97,13 @@ def test_a_wrong_setting_is_refused(settings: dict[str, Any]) -> None:
 def test_settings_that_do_not_fit_together_are_refused(settings: dict[str, Any], what: str) -> None:
     with pytest.raises(InputError, match=what):
         resources(**settings)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://Bans.Example.com/", "https://bans.example.com:443", "https://bans.example.com"]
+)
+def test_a_url_is_kept_as_browsers_name_it(url: str) -> None:
+    assert page.Settings.model_validate({"page_url": url}).page_url == "https://bans.example.com"
 
 
 def test_without_https_it_may_stand_behind_a_proxy_on_the_same_host() -> None:

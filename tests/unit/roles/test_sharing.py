@@ -16,6 +16,7 @@ from provision.cli.main import cli
 from provision.desired.context import Context
 from provision.desired.share_certificates import make_authority, read_authority
 from provision.errors import InputError
+from provision.inventory.variables import Where
 from provision.linux.kinds.certificate import Certificate, describe_expiry
 from provision.linux.kinds.file import File
 from provision.linux.kinds.resource import Resource
@@ -132,6 +133,14 @@ def test_a_ca_that_cannot_be_used_is_an_error_that_says_what_to_do(
     with pytest.raises(InputError, match=message) as raised:
         sharing.resources(site(share_ca=given))
     assert "share-ca north" in str(raised.value)
+
+
+def test_a_wrong_setting_is_named_with_its_line() -> None:
+    context = site(share_ca={})
+    host = replace(context.site.ban_host, where={"share_bans": Where("inventory.yml", 7)})
+    with pytest.raises(InputError) as raised:
+        sharing.resources(Context(replace(context.site, ban_host=host), host))
+    assert "inventory.yml:7" in str(raised.value)
 
 
 def test_peers_and_fortigates_cannot_have_the_same_port() -> None:

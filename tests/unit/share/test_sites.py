@@ -149,3 +149,22 @@ def test_strangers_who_say_nothing_do_not_keep_a_known_peer_out(
         silent.close()
         other.close()
     assert read_taken(memory) == [ATTACKER]
+
+
+def test_one_peer_does_not_keep_the_others_out(
+    authority: Authority, spool: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module("share.server"), "MOST_OF_ONE", 2)
+    write_bans(spool, {ATTACKER: time.time() + 600})
+    known = ["127.0.0.1", "127.0.0.2"]
+    with serve(group_of(authority), spool, [JAIL], known) as port:
+        held = [
+            socket.create_connection(("127.0.0.1", port), source_address=("127.0.0.2", 0))
+            for _ in range(3)
+        ]
+        held[-1].settimeout(10)
+        assert held[-1].recv(1) == b""
+        pull(describe_peer(authority, port), memory)
+        for each in held:
+            each.close()
+    assert read_taken(memory) == [ATTACKER]

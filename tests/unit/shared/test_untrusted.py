@@ -16,10 +16,12 @@ HUGE = int("9" * 400)
 FACTS = ReceiverFacts(1.0, 1.0, {}, {}, {}, 0, {}, 0, {})
 
 
-@pytest.mark.parametrize("field", ["at", "banned"])
-def test_facts_with_a_number_of_any_length_are_damaged(tmp_path: Path, field: str) -> None:
-    path, huge = tmp_path / "facts.json", FACTS._asdict() | {field: HUGE}
-    path.write_text(format_facts(ReceiverFacts(**huge)))
+@pytest.mark.parametrize("facts", [FACTS._replace(at=HUGE), FACTS._replace(banned=HUGE)])
+def test_facts_with_a_number_of_any_length_are_damaged(
+    tmp_path: Path, facts: ReceiverFacts
+) -> None:
+    path = tmp_path / "facts.json"
+    path.write_text(format_facts(facts))
     with pytest.raises(ValueError, match=r"number|damaged"):
         read_facts(str(path))
 
