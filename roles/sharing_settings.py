@@ -30,7 +30,7 @@ class Authority(Strict):
 
 
 class Settings(RoleSettings):
-    """Which groups a site belongs to, and what its peers may ban here."""
+    """The groups of a site, and the limits of what its peers may ban here."""
 
     share_bans: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,29}$")], ...],

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import jinja2
 from banstitch_shared.allowances import Allowance, find_allowances, read_allowances
 from banstitch_shared.jails import describe_jail
+from banstitch_shared.spans import format_age, format_span
 
 from page.access import Access
 from page.bans import Bans
 from page.figures import FigureSource
 from page.settings import Settings
 from page.store import Store
-from page.texts import format_age, format_left, format_span, format_time, make_printable
+from page.texts import format_left, format_time, make_printable
 
 if TYPE_CHECKING:
     from receiver.access import Peers

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 
 from banstitch_shared.ban_file import FOREVER
+from banstitch_shared.spans import format_span
 
-DAY = 86400
 # What ends later is shown without a date.
 _LATEST = 2.5e11
 
@@ -29,21 +29,6 @@ def format_time(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(min(moment, _LATEST)))
 
 
-def format_age(moment: float, now: float) -> str:
-    """Return how long ago a moment was; 0 is never."""
-    return format_span(now - moment) + " ago" if moment else "never"
-
-
 def format_left(until: float, now: float) -> str:
     """Return the time until an end."""
     return "for ever" if until == FOREVER else format_span(until - now)
-
-
-def format_span(seconds: float) -> str:
-    """Return seconds in the two largest units."""
-    whole = max(int(seconds), 0)
-    for size, unit, below, name in ((DAY, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
-        if whole >= size:
-            rest = whole % size // below
-            return "%d %s" % (whole // size, unit) + (" %d %s" % (rest, name) if rest else "")
-    return "%d s" % whole

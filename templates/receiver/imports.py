@@ -120,7 +120,7 @@ class Spared:
 
 
 class Imports:
-    """What peers offer, with the result that counts."""
+    """The bans that peers offer, and those of them that count here."""
 
     def __init__(self, config: Config, share: ShareConfig, names: Names) -> None:
         self._share = share

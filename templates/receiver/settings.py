@@ -34,7 +34,7 @@ class DetectionConfig(TypedDict):
 
 
 class ShareConfig(TypedDict):
-    """How bans are shared with other sites."""
+    """The sharing of bans with other sites."""
 
     # the other sites of each group
     groups: dict[str, list[str]]

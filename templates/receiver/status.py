@@ -18,6 +18,7 @@ from banstitch_shared.alarm_file import Alarms
 from banstitch_shared.audit_file import read_newest_first
 from banstitch_shared.ban_file import FOREVER
 from banstitch_shared.jails import describe_jail
+from banstitch_shared.spans import DAY, format_age, format_span
 
 from receiver.files import Unavailable
 from receiver.metrics import list_endings
@@ -37,7 +38,6 @@ SILENT = 3600
 MOST_ROWS = 500
 DAYS = 14
 TAIL = 32 << 20
-DAY = 86400
 # The beginning of a ban's line in the audit, which no text that an attacker typed can be.
 BAN = re.compile(rb'\{"at": ([0-9]{1,12}(?:\.[0-9]+)?), "what": "ban"')
 
@@ -151,21 +151,6 @@ def list_events(state: State) -> dict[str, object]:
     refused = counts["refused_address"] + counts["refused_token"]
     head = ["", *endings, "unreadable", "over the rate"]
     return {"event_head": head, "events": rows, "refused": "%d" % refused}
-
-
-def format_age(moment: float, now: float) -> str:
-    """Return how long ago a moment was; 0 is never."""
-    return format_span(now - moment) + " ago" if moment else "never"
-
-
-def format_span(seconds: float) -> str:
-    """Return seconds in the two largest units."""
-    seconds = max(int(seconds), 0)
-    for size, unit, below, name in ((DAY, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
-        if seconds >= size:
-            rest = seconds % size // below
-            return "%d %s" % (seconds // size, unit) + (" %d %s" % (rest, name) if rest else "")
-    return "%d s" % seconds
 
 
 def count_bans_by_day(path: str) -> tuple[Mapping[int, int], float]:

@@ -34,7 +34,7 @@ SILENCE, PATIENCE = 5.0, 30.0
 
 
 class Context(ssl.SSLContext):
-    """What a peer of one group is served with; ``group`` is empty before the peer named one."""
+    """The TLS context for peers of one group; ``group`` is empty before the peer named one."""
 
     group = ""
 

@@ -93,7 +93,7 @@ class Hooks(Served):
         super().__init__(server)
 
     def count(self, state: str) -> Counter[str]:
-        """How often each alarm arrived in a state, by key."""
+        """Return how often each alarm arrived in a state, by key."""
         return Counter(
             alarm["key"]
             for post in list(self.posts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from werkzeug.serving import make_server
 
 # Selenium would otherwise look for a driver to download.
 DRIVER = "/usr/bin/chromedriver"
@@ -24,6 +26,23 @@ class Traffic:
     requested: list[str] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def serve_app(app: Any, **options: Any) -> Iterator[int]:
+    """Serve a WSGI app on a thread of its own, and yield its port.
+
+    ``options``: those of werkzeug's server.
+    """
+    server = make_server("127.0.0.1", 0, app, threaded=True, **options)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
 
 
 @contextmanager

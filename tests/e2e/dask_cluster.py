@@ -102,7 +102,7 @@ class Cluster:
 
 
 class _Log:
-    """What a process prints, read to the end, so that it never has to wait."""
+    """The output of a process, read to its end so that the process never has to wait."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process, self._lines = process, list[str]()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +17,7 @@ from provision.inventory import loader
 from provision.masking import Secrets
 from provision.sites.builder import build_sites
 from tests import PROJECT
+from tests.e2e import labsite
 from tests.e2e.fake_ban_host import (
     FakeBanHost,
     Reply,
@@ -33,13 +32,8 @@ from tests.plays import PLAYS
 PATIENCE = 300
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(labsite.Ran):
     """A run of `site.py` that has ended."""
-
-    code: int
-    out: str
-    err: str
 
     @property
     def states(self) -> dict[str, str]:
@@ -49,7 +43,7 @@ class Ran:
     @property
     def targets(self) -> dict[str, Any]:
         """The result of each target, by its name."""
-        sites = json.loads(self.out)["sites"]
+        sites = self.document["sites"]
         return {target["host"]: target for site in sites for target in site["targets"]}
 
 

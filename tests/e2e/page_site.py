@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import ssl
-import time
 from dataclasses import dataclass, field
 from http.client import HTTPSConnection
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 from banstitch_shared.passwords import make_hash
 
 from tests.e2e.labsite import LabSite
+from tests.lab.stopwatch import within
 
 PORT = 8443
 PASSWORD = "correct horse battery"
@@ -33,7 +33,7 @@ def page_settings() -> str:
 
 @dataclass
 class Answer:
-    """What the page answered."""
+    """An answer of the page."""
 
     status: int
     location: str
@@ -69,14 +69,16 @@ class Client:
         """Send the form that frees an address, and return the page with the outcome."""
         form = {"token": self.token(), "why": "a user called", "do": do, "network": network, **form}
         answer = self.post("/act", **form)
-        until = time.monotonic() + 60
-        while (
-            answer.status == 303
-            and "http-equiv=refresh" in (found := self.get(answer.location)).text
-        ):
-            assert time.monotonic() < until
-            time.sleep(0.2)
-        return found if answer.status == 303 else answer
+        if answer.status != 303:
+            return answer
+        found: list[Answer] = []
+
+        def is_done() -> bool:
+            found.append(self.get(answer.location))
+            return "http-equiv=refresh" not in found[-1].text
+
+        assert within(60, is_done)
+        return found[-1]
 
     def _ask(self, method: str, path: str, body: str) -> Answer:
         context = ssl._create_unverified_context()

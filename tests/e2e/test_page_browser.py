@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,9 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
-from werkzeug.serving import make_server
 
 from tests import PROJECT
-from tests.e2e.browser import evaluate, read_traffic, start_chromium
+from tests.e2e.browser import evaluate, read_traffic, serve_app, start_chromium
 from tests.lab.records import hold_lock
 from tests.unit.page.page_model import HOSTILE, JAIL, PASSWORD, Page
 
@@ -104,15 +102,8 @@ def url(tmp_path: Path) -> Iterator[str]:
     """The page over HTTPS, with bans, events and alarms."""
     page = Page(tmp_path, fortigates=("fw-paris-1", "fw-paris-2"))
     fill(page)
-    server = make_server("127.0.0.1", 0, page.app, threaded=True, ssl_context="adhoc")
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        yield f"https://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
+    with serve_app(page.app, ssl_context="adhoc") as port:
+        yield f"https://127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,9 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
-from werkzeug.serving import make_server
 
 from tests import PROJECT
-from tests.e2e.browser import evaluate, open_page, start_chromium
+from tests.e2e.browser import evaluate, open_page, serve_app, start_chromium
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.site_helpers import ATTACKER, EVENT, denied, tokens
 from tests.lab.records import hold_lock
@@ -57,15 +55,8 @@ def url(tmp_path: Path) -> Iterator[str]:
     for _ in range(40):
         receiver.post(LINE % "203.0.113.9")
     receiver.feed()
-    server = make_server("127.0.0.1", 0, receiver.client.application, threaded=True)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/status"
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
+    with serve_app(receiver.client.application) as port:
+        yield f"http://127.0.0.1:{port}/status"
 
 
 @pytest.mark.parametrize("screen", WIDTHS)

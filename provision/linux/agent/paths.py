@@ -18,7 +18,7 @@ LARGEST = 1_000_000
 
 
 class Seen(NamedTuple):
-    """What is at a path, if anything, and its content if it was read."""
+    """The object at a path, if there is one, and its content if it was read."""
 
     status: os.stat_result | None
     content: bytes | None

@@ -25,7 +25,7 @@ Taken = TypeVar("Taken")
 
 
 class FortiGateFacts(NamedTuple):
-    """What the receiver knows of a FortiGate. Times in epoch seconds, 0 for none yet.
+    """The receiver's facts about a FortiGate. Times in epoch seconds, 0 for none yet.
 
     ``unreadable``: posts of the last day; ``limited``: posts over the rate since the start of the host.
     ``ahead``: seconds by which this host's clock is ahead of the FortiGate's, at its last event.
@@ -39,7 +39,7 @@ class FortiGateFacts(NamedTuple):
 
 
 class ReceiverFacts(NamedTuple):
-    """What the receiver knows at the time ``at``; ``started``: when it began to count.
+    """The receiver's facts at the time ``at``; ``started``: when it began to count.
 
     ``errors``: why it cannot do all of its work, by subject. ``refused``: posts by reason, since the start of
     the host. ``banned``: new bans of the last hour; ``bans_refused``: those over the limit, by FortiGate.

@@ -31,7 +31,7 @@ class Report(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a restart must not forget. Times in epoch seconds.
+    """The memory that outlives a restart. Times in epoch seconds.
 
     ``began``: bans before it are not reported. ``seen``: the beginning of the last ban of each address that
     was queued or left out. ``tried``: the last attempt to report each address. ``used``: attempts on ``day``.

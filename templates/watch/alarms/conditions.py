@@ -65,7 +65,7 @@ class Limits(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What has to be remembered of earlier looks: rhythms, and counts with the time of their last rise.
+    """The memory of earlier looks: rhythms, and counts with the time of their last rise.
 
     ``jumped``: the last time when the clock was set, and by how much.
     """

@@ -44,7 +44,7 @@ class Quiet(NamedTuple):
 
 
 class Outbox(NamedTuple):
-    """What waits for a channel. ``sent``: when digests went out within the last hour.
+    """The messages that wait for a channel. ``sent``: when digests went out within the last hour.
 
     ``failures``: in a row, the last one with ``error`` at ``tried``. ``dropped``: messages without room.
     """

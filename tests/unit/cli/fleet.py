@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.engine import site
+from provision.engine import parallel, site
 from provision.plan import Change, SitePlan, State, TargetPlan
 from provision.results import SiteResult, TargetResult
 from tests.unit.cli.command_line import Cli, Said
@@ -62,3 +62,15 @@ def create_fleet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     monkeypatch.setattr(site, "plan_site", lambda name, *rest: fleet.plan(name, *rest))
     monkeypatch.setattr(site, "apply_site", lambda name, *rest: fleet.apply(name, *rest))
     return fleet
+
+
+def interrupt_after_first(fleet: Fleet, patch: pytest.MonkeyPatch) -> None:
+    """Let Ctrl-C come between two waves, when a site has been changed."""
+    run_all = parallel.run_all
+
+    def stop(work: list[str], *rest: object) -> list[SiteResult]:
+        if fleet.begun:
+            raise parallel.Interrupted([])
+        return run_all(work, *rest)  # type: ignore[arg-type]
+
+    patch.setattr(parallel, "run_all", stop)

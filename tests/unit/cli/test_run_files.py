@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from provision.cli.main import main
-from provision.engine import parallel, requests, site
+from provision.engine import requests, site
 from provision.engine.fleet import run_folder
 from provision.errors import Failed
 from provision.plan import SitePlan, State
@@ -17,7 +17,7 @@ from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
 from tests.plays import load_plays
 from tests.unit.cli.command_line import PASSWORD, Cli
-from tests.unit.cli.fleet import NAMES, Fleet
+from tests.unit.cli.fleet import NAMES, Fleet, interrupt_after_first
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -244,15 +244,8 @@ def test_a_run_that_was_killed_is_resumed_at_the_sites_that_did_not_end(fleet: F
 def test_an_interrupted_run_says_how_to_do_the_rest(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_all = parallel.run_all
-
-    def stop(work: list[str], *rest: object) -> list[SiteResult]:
-        if fleet.begun:
-            raise parallel.Interrupted([])
-        return run_all(work, *rest)  # type: ignore[arg-type]
-
     with monkeypatch.context() as patch:
-        patch.setattr(parallel, "run_all", stop)
+        interrupt_after_first(fleet, patch)
         said = fleet("apply", "-y", "--waves", "1,100%")
     assert (said.code, read(fleet.runs[0])[-1]["end"]["exit_code"]) == (130, 130)
     assert f"--resume {fleet.runs[0]} does the rest" in said.out

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from provision.engine import parallel, site
+from provision.engine import site
 from provision.results import SiteResult
 from tests.unit.cli.command_line import Cli, Terminal
-from tests.unit.cli.fleet import NAMES, Fleet
+from tests.unit.cli.fleet import NAMES, Fleet, interrupt_after_first
 from tests.unit.cli.junit_schema import list_outcomes, read_junit
 
 
@@ -94,14 +94,7 @@ def test_an_error_that_nobody_foresaw_is_a_failure_of_its_wave(
 def test_an_interrupt_reports_what_earlier_waves_did(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_all = parallel.run_all
-
-    def stop(work: list[str], *rest: object) -> list[SiteResult]:
-        if fleet.begun:
-            raise parallel.Interrupted([])
-        return run_all(work, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(parallel, "run_all", stop)
+    interrupt_after_first(fleet, monkeypatch)
     said = fleet("apply", "-y", "--json", "--waves", "1,100%")
     document = json.loads(said.out)
     assert (said.code, document["exit_code"]) == (130, 130)

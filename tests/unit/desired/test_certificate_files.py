@@ -36,7 +36,7 @@ FORGED = {
         "bank.example.com",
     ),
     "a URL": ("subjectAltName = DNS:localhost, URI:https://bank.example.com/", "localhost"),
-    "somebody's mail": ("subjectAltName = DNS:localhost, email:ceo@example.com", "localhost"),
+    "somebody's mail": ("subjectAltName = DNS:localhost, email:joe@example.com", "localhost"),
 }
 
 

@@ -30,7 +30,7 @@ Calls = list[tuple[str, str, dict[str, str]]]
 
 @pytest.fixture
 def calls(page: Page, monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """What fail2ban is asked; its action ends the bans of whom an operator allows."""
+    """Return the calls to fail2ban, whose action ends the bans of allowed addresses."""
     found: Calls = []
 
     def ask(jail: str, method: str, details: dict[str, str]) -> None:
