@@ -1,13 +1,9 @@
-"""The work of the verbs that deploy: check, render, plan, apply, verify, teardown.
-
-Only the verbs that connect import `engine.site`, because it imports paramiko, which `check` does not need.
-"""
+"""The work of the verbs that deploy: plan, apply, verify, teardown."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +17,6 @@ from provision.cli.fleet.run_files import (
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.cli.runs import (
-    choose_sites,
     create_job,
     open_process,
     open_report,
@@ -35,11 +30,8 @@ from provision.cli.runs import (
     run_sites,
 )
 from provision.desired import collect
-from provision.desired.export import find_misplaced, render_files
 from provision.engine.fleet.run_files import RunEnd, RunFile, format_now
 from provision.engine.fleet.waves import Waves
-from provision.errors import spell_count
-from provision.fortios.config.versions import Version, format_version
 from provision.plan import SitePlan, Verb
 from provision.results import Exit, SiteResult, summarize
 
@@ -47,70 +39,7 @@ if TYPE_CHECKING:
     from provision.cli.fleet.run_options import RunOptions
     from provision.cli.report.console import Report
     from provision.engine.run import Job
-    from provision.sites.builder import Selected
     from provision.sites.selection import ChosenSites
-
-
-ABOUT_SCRIPTS = (
-    "the scripts are for FortiGates that hold nothing of ours and have no addresses in 'vpn ssl settings', "
-    "which they would replace; see docs/fleet.md for what to fill in"
-)
-
-
-def check(app: App, flags: Flags, fortios: Version) -> Exit:
-    """Check the inventory and render everything. Contacts no host."""
-    chosen = list(choose_sites(app, flags, connect=False).values())
-    collect.render_all(chosen, app.plays, fortios)
-    results = _list_untouched(chosen)
-    app.reports.keep("check", results)
-    if flags.json:
-        write_json(sys.stdout.write, "check", Exit.OK, results, app.secrets)
-    else:
-        fortigates = spell_count(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
-        click.echo(
-            f"ok: {spell_count(len(chosen), 'site')}, {fortigates}, as FortiOS {format_version(fortios)}"
-        )
-    return Exit.OK
-
-
-def render(
-    app: App, flags: Flags, fortios: Version, directory: Path | None, scripts: Path | None
-) -> Exit:
-    """Write every file and CLI block to DIRECTORY, and scripts for FortiManager. Contacts no host."""
-    chosen = list(choose_sites(app, flags, connect=False).values())
-    written = _render_scripts(app, chosen, fortios, scripts) if scripts else []
-    for selected in chosen:
-        if directory:
-            written += render_files(selected, app.plays, directory, fortios)
-    results = _list_untouched(chosen)
-    app.reports.keep("render", results)
-    if flags.json:
-        write_json(sys.stdout.write, "render", Exit.OK, results, app.secrets)
-    else:
-        click.echo("\n".join(str(path) for path in written))
-        if any(selected.fortigates for selected in chosen):
-            click.echo(f"the CLI of FortiGates is for FortiOS {format_version(fortios)}")
-        for path, table in find_misplaced(written):
-            click.echo(f"{path}: pasting adds the {table} at the end; move it to the top by hand")
-        if scripts and written:
-            click.echo(ABOUT_SCRIPTS)
-    return Exit.OK
-
-
-def _list_untouched(chosen: Sequence[Selected]) -> list[SiteResult]:
-    """Return the results of a verb that contacts no host."""
-    return [SiteResult(selected.site.name, ()) for selected in chosen]
-
-
-def _render_scripts(
-    app: App, chosen: Sequence[Selected], fortios: Version, directory: Path
-) -> list[Path]:
-    from provision.desired import fortimanager
-
-    texts: dict[str, str] = {}
-    for selected in chosen:
-        texts |= fortimanager.render_scripts(selected, app.plays, fortios)
-    return fortimanager.write_scripts(directory, texts)
 
 
 def look(

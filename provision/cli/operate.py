@@ -10,6 +10,7 @@ import click
 from banstitch_shared.jails import describe_jail
 
 from provision.cli import ban_address
+from provision.cli.choosing import choose_sites
 from provision.cli.fleet.run_files import (
     choose_part,
     continue_waves,
@@ -20,7 +21,6 @@ from provision.cli.fleet.run_options import RunOptions
 from provision.cli.options import App, Flags
 from provision.cli.report import history, notes, status
 from provision.cli.runs import (
-    choose_sites,
     create_job,
     open_process,
     open_report,

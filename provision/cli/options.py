@@ -119,7 +119,7 @@ def _add_options(
         if flags.verbose >= 3:
             logging.getLogger().setLevel(logging.DEBUG)
         if flags.list_hosts or flags.list_sites:
-            from provision.cli.listing import list_chosen
+            from provision.cli.offline.listing import list_chosen
 
             return list_chosen(context.obj, flags, context.info_name or "", values)
         context.obj.reports.open(context.info_name, flags.report, _list_files(flags, values))

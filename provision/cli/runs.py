@@ -1,18 +1,15 @@
-"""Choose the sites of a run, work on them in parallel, and print the results."""
+"""Work on the sites of a run in parallel, and print the results."""
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
 from provision.cli import ask_token
+from provision.cli.choosing import find_known_hosts
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.engine import parallel, progress
@@ -20,72 +17,22 @@ from provision.engine.fleet.executors.workers import WorkerDied
 from provision.engine.fleet.rollout import WaveRun, allow_always, check_window
 from provision.engine.fleet.run_files import RunEnd, format_now
 from provision.errors import BanstitchError, InputError, Problem
-from provision.inventory.loader import find_folder
-from provision.inventory.vault.passwords import VaultOptions
-from provision.masking import escape, mask_site
+from provision.masking import mask_site
 from provision.plan import SitePlan, TargetPlan, Verb
 from provision.results import Exit, SiteResult, exit_code, summarize
-from provision.sites.builder import Selected
-from provision.sites.selection import Choice, ChosenSites, read_sites
-from provision.ssh import known_hosts
 
 if TYPE_CHECKING:
     from provision.cli.report.console import Detail, Report
     from provision.engine.fleet.continuing import Part
     from provision.engine.fleet.waves import Waves
     from provision.engine.run import Job, Process
-    from provision.ssh.login import Login
+    from provision.sites.builder import Selected
+    from provision.sites.selection import ChosenSites
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
 
 STOPPING = "finishing the work that has begun; nothing else will be started"
-
-
-def choose_sites(app: App, flags: Flags, connect: bool, hosts: tuple[str, ...] = ()) -> ChosenSites:
-    """Return the sites within the limit, by name. With ``connect``, every password must be set.
-
-    ``hosts``: the only hosts to choose, if a saved plan names them.
-
-    Raises:
-        InputError: everything that is wrong with the inventory, the extra variables and the limit.
-    """
-    choice = Choice(
-        flags.inventory,
-        flags.extra_vars,
-        flags.limit or "all",
-        flags.playbook_dir,
-        hosts,
-        VaultOptions(flags.vault_ids, flags.vault_password_files, flags.ask_vault_pass),
-        runs_commands=connect,
-    )
-    ask = _ask_for_password if sys.stdin.isatty() else None
-    chosen = read_sites(choice, app.plays, app.secrets, ask)
-    logins = [fortigate.login for part in chosen.values() for fortigate in part.fortigates]
-    logins += [selected.site.ban_host.login for selected in chosen.values()]
-    unset = [problem for login in logins for problem in login.unset]
-    if unset and connect:
-        raise InputError(unset)
-    skipped = _find_skipped_lines(flags, logins) if connect else []
-    unused = [warning for login in logins for warning in login.warnings]
-    unused += [warning for part in chosen.values() for warning in part.site.ban_host.warnings]
-    for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
-        click.echo(escape(app.secrets.mask(f"warning: {warning}"), but=""), err=True)
-    return chosen
-
-
-def _ask_for_password(prompt: str) -> str:
-    """Return a password from the terminal; an empty one if it was closed."""
-    try:
-        return getpass.getpass(prompt)
-    except EOFError:
-        return ""
-
-
-def _find_skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Problem]:
-    files = (_find_known_hosts(flags), *known_hosts.list_openssh_files())
-    endpoints = {each.known_as for login in logins for each in (login, *login.way)}
-    return known_hosts.list_warnings(files, endpoints)
 
 
 def open_report(app: App, flags: Flags) -> Report:
@@ -115,7 +62,7 @@ def create_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **option
         verb,
         app.plays,
         chosen,
-        _find_known_hosts(flags),
+        find_known_hosts(flags),
         flags.accept_new_host_keys,
         **options,
     )
@@ -126,11 +73,6 @@ def open_process(app: App, report: Report) -> Process:
     from provision.engine.run import Process
 
     return Process(report, app.secrets, app.codes, app.hops)
-
-
-def _find_known_hosts(flags: Flags) -> Path:
-    """Return the path of known_hosts, which is beside the first inventory source."""
-    return find_folder(flags.inventory[0]) / "known_hosts"
 
 
 def run_sites(

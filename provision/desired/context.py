@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from banstitch_shared.addresses import is_address
 
@@ -19,10 +19,12 @@ from provision.fortios.config.facts import Facts, assume_facts
 from provision.fortios.config.text import Tree
 from provision.fortios.config.versions import NEWEST
 from provision.inventory.variables import Where
-from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import BanHost, FortiGate, Site
 from provision.sites.settings import Role, RoleSettings
+
+if TYPE_CHECKING:
+    from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
 
 # Shown in place of the certificate of a CA that the ban host has not created yet.
 CA_NOT_MADE_YET = "(CA certificate, made at first apply)"
@@ -112,7 +114,7 @@ class StatusSource:
     ``peers``: group and name of each site whose bans are taken.
     """
 
-    request: ReadStatus = field(default_factory=ReadStatus)
+    request: ReadStatus
     page: str = ""
     peers: tuple[tuple[str, str], ...] = ()
 

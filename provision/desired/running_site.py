@@ -18,7 +18,7 @@ from provision.desired.context import (
 )
 from provision.desired.host_paths import WATCH_MEMORY
 from provision.errors import InputError
-from provision.linux.agent.protocol.requests import SelfTest
+from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
 from provision.linux.kinds.jail import Jail
 from provision.sites.builder import (
     BAN_HOSTS,
@@ -96,7 +96,7 @@ def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
             source = role.status(Context(site, site.ban_host))
             watch = WATCH_MEMORY if find_alarms_unit(site, plays) else ""
             return replace(source, request=replace(source.request, watch=watch))
-    return StatusSource()
+    return StatusSource(ReadStatus())
 
 
 def collect_replay_parts(site: Site, plays: Sequence[Play]) -> dict[str, object]:

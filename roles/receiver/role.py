@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from functools import cache
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from banstitch_shared.addresses import SELF_TEST, is_address
 from banstitch_shared.receiver_api import (
@@ -39,7 +39,6 @@ from provision.desired.host_paths import (
 )
 from provision.desired.templates import TEMPLATES, read_file, render
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
@@ -53,6 +52,9 @@ from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_enabled, list_looked_up
 from roles.receiver import config, events, limits, tls, units
 from roles.receiver.units import APP_DIRECTORY, FILTER, SERVICE, SOCKET
+
+if TYPE_CHECKING:  # `check` does without it
+    from provision.linux.agent.protocol.requests import SelfTest
 
 NAME = "receiver"
 PREFIX = "receiver_"
@@ -257,6 +259,8 @@ def _list_services(settings: Settings, files: Sequence[File], socket: File) -> t
 
 def self_test(context: Context) -> SelfTest | None:
     """Return the self-test of `verify`: enough events to ban an address of TEST-NET-1."""
+    from provision.linux.agent.protocol.requests import SelfTest
+
     detections = [
         detection
         for detection in list_enabled(context.get_settings("detection", DetectionSettings))
@@ -285,6 +289,8 @@ def self_test(context: Context) -> SelfTest | None:
 
 def status(context: Context) -> StatusSource:
     """Return how the ban host reads the receiver's metrics: URL, certificate, secret and filter."""
+    from provision.linux.agent.protocol.requests import ReadStatus
+
     settings = context.get_settings("receiver", Settings)
     request = ReadStatus(
         url=build_local_url(settings) + METRICS_PATH,

@@ -26,6 +26,8 @@ from tests.simulator import Simulator
 
 # No host of the lab has these as its first.
 FIRST_PORT = 23001
+# sshd listens at 16 addresses at most (MAX_LISTEN_SOCKS in its source). One is that of its configuration.
+SSHD_PORTS = 12
 
 
 class Endpoint(NamedTuple):
@@ -109,14 +111,20 @@ def render_sites(inventory: Path) -> Iterator[tuple[str, tuple[Resource, ...]]]:
 
 
 def name_aliases(hosts: Sequence[DebianHost], sites: int) -> dict[str, Endpoint]:
-    """Let the sshd of each host listen at more ports, and return so many sites there, in turn."""
+    """Let each host listen for ssh at more ports, and return so many sites there, in turn."""
     ports = range(FIRST_PORT, FIRST_PORT - (-sites // len(hosts)))
     for host in hosts:
-        lines = [f"ListenAddress {host.address}:{port}\n" for port in ports]
-        host.write("/etc/ssh/sshd_config.d/bench.conf", "".join(lines))
-        host.console("systemctl restart ssh", check=True)
+        for start in range(0, len(ports), SSHD_PORTS):
+            _start_sshd(host, ports[start : start + SSHD_PORTS])
     endpoints = [Endpoint(host, port) for port in ports for host in hosts]
     return {f"site{number:03}": each for number, each in enumerate(endpoints[:sites], 1)}
+
+
+def _start_sshd(host: DebianHost, ports: Sequence[int]) -> None:
+    """Start one more sshd, which serves these ports until the host is switched off."""
+    unit = ["systemd-run", "--quiet", "--service-type=notify", f"--unit=bench-sshd-{ports[0]}"]
+    listen = [f"-oListenAddress={host.address}:{port}" for port in ports]
+    host.console([*unit, "/usr/sbin/sshd", "-D", "-oPidFile=none", *listen], check=True)
 
 
 def read_cpu(host: DebianHost) -> float:

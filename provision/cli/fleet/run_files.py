@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision.cli.choosing import choose_sites
 from provision.cli.fleet.run_options import NEWEST, RunOptions
 from provision.cli.options import App, Flags
-from provision.cli.runs import choose_sites
 from provision.engine.fleet.continuing import (
     Part,
     name_options,

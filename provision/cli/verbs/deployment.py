@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 @fortios_option
 def check(app: App, flags: Flags, fortios: Version) -> Exit:
     """Check the inventory and render everything. Contacts no host."""
-    from provision.cli import deploy
+    from provision.cli.offline import checking
 
-    return deploy.check(app, flags, fortios)
+    return checking.check(app, flags, fortios)
 
 
 @click.command()
@@ -50,11 +50,11 @@ def render(
     app: App, flags: Flags, fortios: Version, directory: Path | None, fortimanager: Path | None
 ) -> Exit:
     """Write every file and CLI block to DIRECTORY. Contacts no host."""
-    from provision.cli import deploy
+    from provision.cli.offline import checking
 
     if not directory and not fortimanager:
         raise click.UsageError("render needs DIRECTORY or --fortimanager DIR")
-    return deploy.render(app, flags, fortios, directory, fortimanager)
+    return checking.render(app, flags, fortios, directory, fortimanager)
 
 
 @click.command()

@@ -177,7 +177,7 @@ def replay(
     app: App, flags: Flags, files: tuple[str, ...], evidence: bool, poll: int | None
 ) -> Exit:
     """Show whom the rules would have banned, by old log lines from FILE... (- is standard input)."""
-    from provision.cli import replays
+    from provision.cli.offline import replays
 
     if bool(files) == evidence:
         raise click.UsageError("FILE... or --evidence must be given, and not both")

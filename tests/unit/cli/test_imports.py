@@ -42,10 +42,14 @@ except SystemExit:
 # Our own folders that `check` does without. Each of them imports large packages, or is large itself.
 UNCHECKED = {
     "provision.cli.report.console",
+    "provision.engine.fleet.rollout",
+    "provision.engine.fleet.run_files",
     "provision.engine.site",
     "provision.fortios.planning",
     "provision.fortios.record",
     "provision.fortios.session",
+    "provision.linux.agent.protocol.answers",
+    "provision.linux.agent.protocol.requests",
     "provision.linux.planner",
     "provision.linux.session",
     "provision.replay",

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import click
 
+from provision.cli.choosing import choose_sites
 from provision.cli.fleet.run_options import take_run_options
 from provision.cli.options import App, Flags
-from provision.cli.runs import choose_sites
 from provision.masking import escape
 from provision.plan import Verb
 from provision.results import Exit

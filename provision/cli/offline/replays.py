@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
+from provision.cli.choosing import choose_sites
 from provision.cli.options import App, Flags
 from provision.cli.report.json_document import mask_texts
-from provision.cli.runs import choose_sites
 from provision.desired import running_site
 from provision.masking import escape
 from provision.replay.evidence import replay_evidence
