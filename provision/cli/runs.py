@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
 
+# New objects after which Python looks for garbage while sites are worked on.
+GARBAGE_AFTER = 10_000
 STOPPING = "finishing the work that has begun; nothing else will be started"
 
 
@@ -152,6 +155,9 @@ def _run_all(
         report.report_site(done)
         return done
 
+    # What was read so far lives until the end. Connections leave garbage in cycles, site after site.
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
     return parallel.run_all(work, attempt, flags.forks, stop, None, answer_questions)
 
 
