@@ -43,20 +43,31 @@ if TYPE_CHECKING:
 
 
 def look(
-    app: App, flags: Flags, verb: Verb, runs: RunOptions, note: bool = False, **options: Any
+    app: App,
+    flags: Flags,
+    verb: Verb,
+    runs: RunOptions,
+    note: bool = False,
+    preview_of: Verb | None = None,
+    **options: Any,
 ) -> Exit:
     """Print the plan of ``verb`` for every target; change nothing.
 
-    ``note``: leave a note about the drift for the alarms of each site.
+    ``note``: leave a note about the drift for the alarms of each site. ``preview_of``: the verb whose earlier
+    run may be taken up, if that is another.
     """
     report = open_report(app, flags)
-    part = choose_part(app, flags, report, describe_run(flags, verb, options), runs)
+    part = choose_part(app, flags, report, describe_run(flags, preview_of or verb, options), runs)
+    if preview_of:
+        part = part.preview()
     job = create_checked_job(app, flags, verb, part.sites, **options)
     with keep_run_file(app, flags, report, part, runs) as file:
         planned = plan_sites(app, flags, report, job, file=file)
         results = list(map(summarize, planned))
         if note:
             results = note_drift(app, flags, report, job, results)
+            for result in results:
+                file.end_site(result)
         code = print_results(app, flags, report, verb, results, flags.plan_detail)
         file.end(results, RunEnd(format_now(), code))
     return code

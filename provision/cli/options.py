@@ -160,11 +160,25 @@ class _ReportType(click.ParamType[Wanted]):
 
 
 _DEFAULTS = Flags()
+
+
+class NamedPath(click.Path):
+    """A path that must not be empty: an empty one would be the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("must not be empty; name a file or a folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 _COMMON = (
     click.Option(["-i", "--inventory"], multiple=True, metavar="SOURCE", default=_DEFAULTS.inventory,
                  show_default=True,
                  help="Inventory file, directory or script, or host1,host2,. May be repeated."),
-    click.Option(["--playbook-dir"], type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
+    click.Option(["--playbook-dir"], type=NamedPath(), default=PLAYBOOK, metavar="DIR",
                  help="Directory with the playbook's group_vars/ and host_vars/. Default: that of site.py."),
     click.Option(["-l", "--limit"], default="",
                  help="Only these hosts: names, groups or globs; a:b for both, !c to exclude."),

@@ -127,7 +127,7 @@ def continue_waves(part: Part, waves: Waves) -> Waves:
     """Return the waves of a run: those of the run that is resumed, unless others are given.
 
     Raises:
-        InputError: the run file has waves that cannot be read.
+        InputError: the run file has waves or a budget that cannot be read.
     """
     if part.earlier is None or not part.resumes:
         return waves
@@ -135,7 +135,7 @@ def continue_waves(part: Part, waves: Waves) -> Waves:
     try:
         return waves.continue_from(before.waves, before.max_fail)
     except ValueError as error:
-        raise make_error(part.earlier.path, f"is damaged: waves {error}") from None
+        raise make_error(part.earlier.path, f"is damaged: {error}") from None
 
 
 @contextmanager

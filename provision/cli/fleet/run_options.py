@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from provision.cli.options import ParsedType
+from provision.cli.options import NamedPath, ParsedType
 from provision.engine.fleet.shards import Shard, parse_shard
 
 # The value of an option without one: the newest run file.
@@ -40,7 +40,7 @@ class RunOptions:
 
 _OPTIONS = (
     click.option(
-        "--run-dir", type=click.Path(path_type=Path), metavar="DIR",
+        "--run-dir", type=NamedPath(), metavar="DIR",
         help="Folder of run files. Default: banstitch-runs beside that of the inventory.",
     ),
     click.option(

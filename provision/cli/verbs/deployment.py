@@ -12,6 +12,7 @@ from provision.cli.fleet.run_options import add_run_options
 from provision.cli.options import (
     App,
     Flags,
+    NamedPath,
     add_common_options,
     add_printing_options,
     add_wave_options,
@@ -43,9 +44,9 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
 @click.command()
 @add_common_options
 @fortios_option
-@click.option("--fortimanager", type=click.Path(path_type=Path), metavar="DIR",
+@click.option("--fortimanager", type=NamedPath(), metavar="DIR",
               help="Write scripts for FortiManager to DIR, two for each FortiGate.")  # fmt: skip
-@click.argument("directory", type=click.Path(path_type=Path), required=False, metavar="[DIRECTORY]")
+@click.argument("directory", type=NamedPath(), required=False, metavar="[DIRECTORY]")
 def render(
     app: App, flags: Flags, fortios: Version, directory: Path | None, fortimanager: Path | None
 ) -> Exit:
@@ -63,7 +64,7 @@ def render(
 @adopt_option
 @forget_option
 @add_run_options
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--out", type=NamedPath(), metavar="FILE",
               help="Save the plan in FILE, for apply FILE.")  # fmt: skip
 @click.option("--note-drift", is_flag=True,
               help="Note on the ban host whether anything differs, for its alarms.")  # fmt: skip
@@ -100,7 +101,7 @@ def plan(
 @click.option("-C", "--check", is_flag=True, help="Run plan instead.")
 @click.option("--expect", metavar="SHA256",
               help="Refuse FILE unless this is its hash, as show FILE prints it.")  # fmt: skip
-@click.argument("file", type=click.Path(path_type=Path), required=False, metavar="[FILE]")
+@click.argument("file", type=NamedPath(), required=False, metavar="[FILE]")
 def apply(
     app: App,
     flags: Flags,
@@ -127,13 +128,13 @@ def apply(
     if expect is not None:
         raise click.UsageError("--expect needs FILE")
     if check:
-        return deploy.look(app, flags, "plan", runs, adopt=adopt, forget=forget)
+        return deploy.look(app, flags, "plan", runs, preview_of="apply", adopt=adopt, forget=forget)
     return deploy.change(app, flags, "apply", yes, waves, runs, adopt=adopt, forget=forget)
 
 
 @click.command()
 @add_printing_options
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=NamedPath())
 def show(app: App, flags: Flags, file: Path) -> Exit:
     """Print the plan that plan --out saved in FILE. Contacts no host."""
     from provision.cli import saved_plans
@@ -143,7 +144,7 @@ def show(app: App, flags: Flags, file: Path) -> Exit:
 
 @click.command()
 @add_printing_options
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("files", nargs=-1, required=True, type=NamedPath(), metavar="RUN...")
 def merge(app: App, flags: Flags, files: tuple[Path, ...]) -> Exit:
     """Print the run files of all shards of a run as one run. Contacts no host."""
     from provision.cli.fleet import merging

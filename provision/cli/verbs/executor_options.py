@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from provision.cli.options import App, Flags
+from provision.cli.options import App, Flags, NamedPath
 from provision.engine.fleet.executors.workers import THIS_PROCESS, Workers
 from provision.errors import InputError, Problem
 
@@ -29,15 +29,15 @@ _OPTIONS = (
         "--scheduler", default="", metavar="tls://HOST:PORT", help="Scheduler of the Dask cluster."
     ),
     click.option(
-        "--tls-ca", type=click.Path(path_type=Path), metavar="FILE",
+        "--tls-ca", type=NamedPath(), metavar="FILE",
         help="Certificate of the CA of the Dask cluster. Default: Dask's configuration.",
     ),
     click.option(
-        "--tls-cert", type=click.Path(path_type=Path), metavar="FILE",
+        "--tls-cert", type=NamedPath(), metavar="FILE",
         help="Own certificate for the Dask cluster. Default: Dask's configuration.",
     ),
     click.option(
-        "--tls-key", type=click.Path(path_type=Path), metavar="FILE",
+        "--tls-key", type=NamedPath(), metavar="FILE",
         help="Its key. Default: Dask's configuration, or in the same file.",
     ),
 )  # fmt: skip

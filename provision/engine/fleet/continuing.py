@@ -26,6 +26,10 @@ class Part:
     before: Mapping[str, Selected] = field(default_factory=dict)
     resumes: bool = False
 
+    def preview(self) -> Part:
+        """Return the part as that of a `plan`, which continues nothing itself."""
+        return replace(self, head=replace(self.head, verb="plan"), earlier=None)
+
     def describe(self) -> str:
         """Return which part of an earlier run is done now; empty without one."""
         if self.earlier is None:

@@ -16,9 +16,11 @@ from provision.errors import InputError, Problem
 from provision.inventory.loader import find_folder
 
 NAME = "banstitch-runs"
-# The newest that are kept, of all verbs.
+# The newest that are kept, of all verbs; of each shard as many.
 KEPT = 100
-_FILE = re.compile(r"(\d{8}T\d{6}Z)-([a-z]+)(?:-\d+of\d+)?(?:\.(\d+))?\.jsonl")
+_FILE = re.compile(
+    r"(?P<stamp>\d{8}T\d{6}Z)-[a-z]+(?:-(?P<shard>\d+of\d+))?(?:\.(?P<number>\d+))?\.jsonl"
+)
 
 
 def find_run_folder(source: str) -> Path:
@@ -38,8 +40,9 @@ def open_run_file(folder: Path, head: RunHead, warn: Callable[[str], object]) ->
         warn(f"no run file in {folder}: {error.strerror}; --run-dir names another folder")
         return RunFile()
     with suppress(OSError):
-        for name in list_files(folder)[KEPT:]:
-            name.unlink()
+        alike = [each for each in list_files(folder) if _read_shard(each) == _read_shard(path)]
+        for old in alike[KEPT:]:
+            old.unlink()
     return RunFile(path, descriptor, warn)
 
 
@@ -67,7 +70,12 @@ def list_files(folder: Path) -> list[Path]:
 def _read_place(path: Path) -> tuple[str, int]:
     """Return the time in the name of a run file, and its number among those of the same second."""
     match = _FILE.fullmatch(path.name)
-    return (match[1], int(match[3] or 1)) if match else ("", 0)
+    return (match["stamp"], int(match["number"] or 1)) if match else ("", 0)
+
+
+def _read_shard(path: Path) -> str | None:
+    match = _FILE.fullmatch(path.name)
+    return match["shard"] if match else None
 
 
 def find_newest(folder: Path, now: RunHead) -> Path:

@@ -55,10 +55,17 @@ class Waves:
         """Return the options with which to continue a run that had these ``waves`` and ``max_fail``.
 
         Raises:
-            ValueError: one of them cannot be read.
+            ValueError: one of them cannot be read; the text begins with its name.
         """
-        shares = parse_waves(waves) if self.is_default and waves else self.shares
-        budget = parse_share(max_fail) if self.max_fail is None and max_fail else self.max_fail
+        shares, budget, name = self.shares, self.max_fail, "waves"
+        try:
+            if self.is_default and waves:
+                shares = parse_waves(waves)
+            name = "max_fail"
+            if budget is None and max_fail:
+                budget = parse_share(max_fail)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from None
         return replace(self, shares=shares, max_fail=budget)
 
     @property

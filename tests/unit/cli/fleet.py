@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,3 +76,14 @@ def interrupt_after_first(fleet: Fleet, patch: pytest.MonkeyPatch) -> None:
         return run_all(work, *rest)  # type: ignore[arg-type]
 
     patch.setattr(parallel, "run_all", stop)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def list_states(path: Path) -> dict[str, str]:
+    """Return the last state of each site in a run file."""
+    sites = [line["site"] for line in read_lines(path) if "site" in line]
+    return {each["name"]: each["targets"][0]["state"] for each in sites}

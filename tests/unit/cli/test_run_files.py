@@ -1,33 +1,21 @@
-"""Run files: what a run leaves, and how the next one takes it up."""
+"""Run files: what a run leaves."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
-from provision.cli.main import main
 from provision.engine import requests, site
 from provision.engine.fleet import run_folder
 from provision.errors import Failed
-from provision.plan import SitePlan, State
+from provision.plan import SitePlan
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
-from tests.plays import load_plays
 from tests.unit.cli.command_line import PASSWORD, Cli
-from tests.unit.cli.fleet import NAMES, Fleet, interrupt_after_first
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def list_states(path: Path) -> dict[str, str]:
-    """Return the last state of each site in a run file."""
-    sites = [line["site"] for line in read(path) if "site" in line]
-    return {each["name"]: each["targets"][0]["state"] for each in sites}
+from tests.unit.cli.fleet import NAMES, Fleet, list_states, read_lines
 
 
 @pytest.mark.parametrize("verb", ["apply", "teardown"])
@@ -36,7 +24,7 @@ def test_a_run_that_changes_leaves_a_file_beside_the_inventory(fleet: Fleet, ver
     said = fleet(verb, "-y", "--waves", "1,100%", "--max-fail", "50%")
     (path,) = fleet.runs
     assert path.parent == fleet.cli.folder.parent / "banstitch-runs"
-    head, *_, end = read(path)
+    head, *_, end = read_lines(path)
     assert (head["run"]["verb"], head["run"]["waves"], head["run"]["max_fail"]) == (
         verb,
         "1,100%",
@@ -62,7 +50,7 @@ def test_a_run_that_changes_nothing_leaves_none_unless_told_where(
     assert fleet.runs == []
     fleet("plan", "--run-dir", str(tmp_path / "new" / "runs"))
     (path,) = (tmp_path / "new" / "runs").iterdir()
-    assert read(path)[0]["run"]["verb"] == "plan"
+    assert read_lines(path)[0]["run"]["verb"] == "plan"
     assert list_states(path) == dict.fromkeys(NAMES, "differs")
 
 
@@ -124,229 +112,29 @@ def test_it_holds_no_secret_of_an_error_that_ended_the_work_at_a_site(fleet: Fle
     assert PASSWORD not in path.read_text()
 
 
-@pytest.mark.parametrize("option", ["--resume", "--retry-failed"])
-def test_a_run_that_left_nothing_to_do_is_called_so(fleet: Fleet, option: str) -> None:
-    fleet("apply", "-y")
-    assert fleet.again("apply", "-y", option) == []
-    assert fleet.said.code == 0
-    assert ": 0 of 5 sites, so there is nothing to do\n" in fleet.said.out
-    assert "0 sites, 0 targets: changes=0\n" in fleet.said.out
+def test_each_shard_keeps_runs_of_its_own(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_folder, "KEPT", 1)
+    for number in (1, 2, 3, 1):
+        fleet("apply", "-y", "--shard", f"{number}/3")
+    shards = [read_lines(path)[0]["run"]["shard"]["number"] for path in fleet.runs]
+    assert sorted(shards) == [1, 2, 3]
 
 
-def test_retry_failed_takes_the_failed_sites_of_the_newest_run(fleet: Fleet) -> None:
-    fleet.faults |= {"a2": "no route", "a4": "refused"}
-    fleet("apply", "-y")
-    del fleet.faults["a2"]
-    assert fleet.again("apply", "-y", "--retry-failed") == ["a2", "a4"]
-    assert fleet.again("apply", "-y", "--retry-failed") == ["a4"]
-    fleet.faults.clear()
-    assert fleet.again("apply", "-y", "--retry-failed") == ["a4"]
-    assert list_states(fleet.runs[-1]) == dict.fromkeys(NAMES, "changed")
-    assert fleet.again("apply", "-y", "--retry-failed") == []
-    assert fleet.said.code == 0
+def test_a_folder_without_a_name_is_a_mistake(fleet: Fleet) -> None:
+    assert fleet.again("apply", "-y", "--run-dir", "") == []
+    assert (fleet.said.code, "'--run-dir': must not be empty" in fleet.said.err) == (3, True)
 
 
-def test_a_named_run_file_is_taken_instead_of_the_newest(fleet: Fleet) -> None:
-    fleet.faults["a3"] = "refused"
-    fleet("apply", "-y")
-    fleet.faults.clear()
-    fleet("apply", "-y")
-    assert fleet.again("apply", "-y", "--retry-failed") == []
-    assert fleet.again("apply", "-y", "--retry-failed", str(fleet.runs[0])) == ["a3"]
-
-
-def test_a_limit_narrows_it_and_the_others_are_not_forgotten(fleet: Fleet) -> None:
-    fleet.faults |= {"a2": "no route", "a4": "refused"}
-    fleet("apply", "-y")
-    fleet.faults.clear()
-    assert fleet.again("apply", "-y", "--retry-failed", "-l", "a4,a5") == ["a4"]
-    assert fleet.again("apply", "-y", "--retry-failed") == ["a2"]
-
-
-def test_a_retry_that_was_killed_or_stopped_forgets_no_failure(fleet: Fleet) -> None:
-    fleet.faults |= {"a2": "no route", "a4": "refused"}
-    fleet("apply", "-y")
-    fleet("apply", "-y", "--retry-failed", "--waves", "1,100%")
-    assert (
-        "not begun: 1 site: a4" in fleet("apply", "-y", "--retry-failed", "--waves", "1,100%").out
-    )
-    path = fleet.runs[-1]
-    whole = path.read_text()
-    path.write_text(whole[: whole.rindex('{"begun"')])  # killed before it had begun anything
-    assert fleet.again("apply", "-y", "--retry-failed") == ["a2", "a4"]
-
-
-def test_a_rotation_is_retried_without_fortigates_that_have_new_secrets(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chosen: list[tuple[str, ...]] = []
-    states: dict[str, State] = {"fw2": "failed"}
-
-    def rotate(_: object, selected: Selected) -> SiteResult:
-        hosts = [TargetResult("bh1", "linux", "changed")]
-        for each in selected.fortigates:
-            hosts.append(TargetResult(each.name, "fortios", states.get(each.name, "changed")))
-        chosen.append(tuple(each.name for each in selected.fortigates))
-        return SiteResult("bh1", tuple(hosts))
-
-    monkeypatch.setattr(requests, "rotate", rotate)
-    cli("rotate", "-y")
-    states.clear()
-    assert cli("rotate", "-y", "--retry-failed").code == 0
-    assert cli("rotate", "-y", "--resume").code == 0
-    assert chosen == [("fw1", "fw2"), ("fw2",)]
-
-
-def test_sites_without_a_fortigate_do_not_belong_to_a_rotation(fleet: Fleet) -> None:
-    fleet("rotate", "-y")
-    assert read(fleet.runs[0])[0]["run"]["sites"] == {}
-
-
-def test_resume_continues_the_waves_where_the_run_stopped(fleet: Fleet) -> None:
-    fleet.faults["a3"] = "refused"
-    fleet("apply", "-y", "--waves", "1,60%,100%")
-    assert fleet.begun == ["z1", "a2", "a3"]
-    assert list_states(fleet.runs[0])["a4"] == "skipped"
-    fleet.faults = {"a4": "refused"}
-    assert fleet.again("apply", "-y", "--resume", str(fleet.runs[0])) == ["a3", "a4", "a5"]
-    assert "wave 2 of 3: 1 site\n" in fleet.said.out
-    fleet.faults.clear()
-    assert fleet.again("apply", "-y", "--resume") == ["a4"]
-    assert list_states(fleet.runs[-1]) == dict.fromkeys(NAMES, "changed")
-    assert fleet.again("apply", "-y", "--resume") == []
-
-
-def test_a_resumed_wave_that_fails_stops_the_next_again(fleet: Fleet) -> None:
-    fleet.faults["a2"] = "refused"
-    fleet("apply", "-y", "--waves", "1,2,100%")
-    assert fleet.again("apply", "-y", "--resume") == ["a2"]
-    assert "not begun: 3 sites: a3, a4, a5" in fleet.said.out
-    assert fleet.again("apply", "-y", "--resume", "--waves", "100%") == ["a2", "a3", "a4", "a5"]
-
-
-def test_a_budget_counts_the_sites_of_the_whole_run(fleet: Fleet) -> None:
-    fleet.faults |= dict.fromkeys(["a2", "a3"], "refused")
-    fleet("apply", "-y", "--max-fail", "20%")
-    assert fleet.begun == ["z1", "a2", "a3"]
-    assert fleet.again("apply", "-y", "--resume") == ["a2", "a3"]
-    assert "--max-fail allows 1; not begun: 2 sites: a4, a5" in fleet.said.out
-
-
-def test_a_run_that_was_killed_is_resumed_at_the_sites_that_did_not_end(fleet: Fleet) -> None:
-    fleet("apply", "-y")
-    (path,) = fleet.runs
-    text = path.read_text()
-    path.write_text(text[: text.index('"name": "a3"')])  # killed while it wrote
-    assert fleet.again("apply", "-y", "--resume", str(path)) == ["a3", "a4", "a5"]
-    assert fleet.again("apply", "-y", "--retry-failed", str(path)) == []
-
-
-def test_an_interrupted_run_says_how_to_do_the_rest(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_after_first(fleet, patch)
-        said = fleet("apply", "-y", "--waves", "1,100%")
-    assert (said.code, read(fleet.runs[0])[-1]["end"]["exit_code"]) == (130, 130)
-    assert f"--resume {fleet.runs[0]} does the rest" in said.out
-    assert fleet.again("apply", "-y", "--resume") == ["a2", "a3", "a4", "a5"]
-
-
-def test_the_sites_can_be_listed_first(fleet: Fleet) -> None:
-    fleet.faults["a3"] = "refused"
-    fleet("apply", "-y")
-    assert fleet("apply", "--retry-failed", "--list-sites").out == "a3\n"
-    assert fleet("apply", "--shard", "1/2", "--list-hosts").out == "a3\na5\nz1\n"
-
-
-def change(path: Path, **changed: object) -> None:
-    """Write another head into a run file."""
-    head, *rest = path.read_text().splitlines(keepends=True)
-    path.write_text("".join([json.dumps({"run": json.loads(head)["run"] | changed}) + "\n", *rest]))
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"verb": "teardown"}, "is of teardown; give it to teardown"),
-        ({"inventory": ["x"], "sources": ["/x"]}, "is of the inventory x; give the -i of that run"),
-        ({"options": ["--adopt"]}, "was begun with --adopt; give the same options again"),
-        ({"format": 2}, "must be a run file of format 1 (got 2)"),
-        ({"sites": {"gone": ["gone"]}}, "is damaged at line 2"),
-        ({"waves": "1,5"}, "is damaged: waves must end with 100%"),
-        ({"more": 1}, "is damaged at line 1"),
-        ({"shard": {"number": 3, "of": 2}}, "is damaged at line 1"),
-        ({"shard": {"number": 1, "of": 10**12}}, "is damaged at line 1"),
-    ],
-)
-def test_a_run_file_that_does_not_fit_is_refused(
-    fleet: Fleet, changed: dict[str, object], words: str
-) -> None:
-    fleet("apply", "-y")
-    change(fleet.runs[0], **changed)
-    assert fleet.again("apply", "-y", "--resume", str(fleet.runs[0])) == []
-    assert fleet.said.code == 3
-    assert f"{fleet.runs[0]} {words}" in fleet.said.err
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "must be a run file"),
-        ("[]\n", "must be a run file"),
-        ('{"run": {"verb": "apply"}}\n', "must be a run file of format 1 (got None)"),
-        ("ban_hosts:\n", "must be a run file"),
-        ("\x80\n", "must be a run file"),
-    ],
-)
-def test_another_file_is_refused(fleet: Fleet, tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(text.encode("latin-1"))
-    assert fleet.again("apply", "-y", "--retry-failed", str(path)) == []
-    assert (fleet.said.code, len(fleet.said.err.splitlines())) == (3, 1)
-    assert f"{path} {words}" in fleet.said.err
-
-
-def test_a_mistake_is_one_line_and_contacts_nobody(fleet: Fleet) -> None:
-    for words, error in (
-        (["--resume", "/nonexistent"], "/nonexistent cannot be read"),
-        (["--resume"], "has no run file of apply for this inventory"),
-        (["--resume", "--retry-failed"], "must not be used together"),
-        (["--shard", "5/4"], "must be K/N with K from 1 to N"),
-    ):
-        assert fleet.again("apply", "-y", *words) == []
-        assert fleet.said.code == 3
-        assert error in fleet.said.err
-
-
-def test_a_site_that_no_longer_exists_is_named_and_can_be_left_out(fleet: Fleet) -> None:
-    fleet.faults |= {"a2": "refused", "a4": "refused"}
-    fleet("apply", "-y")
-    fleet.write("z1", "a3", "a4", "a5")
-    assert fleet.again("apply", "-y", "--retry-failed") == []
-    assert "a2 of site a2 is in " in fleet.said.err
-    assert fleet.again("apply", "-y", "--retry-failed", "-l", "all") == ["a4"]
-
-
-def test_the_newest_run_of_another_inventory_is_not_taken(fleet: Fleet) -> None:
-    fleet.faults["a2"] = "refused"
-    fleet("apply", "-y")
-    other = fleet.cli.folder.with_name("staging")
-    other.mkdir()
-    (other / "hosts.yml").write_text((fleet.cli.folder / "hosts.yml").read_text())
-    fleet.begun.clear()
-    assert main(load_plays, ["apply", "-y", "-i", str(other), "--retry-failed"]) == 3
-    assert fleet.begun == []
-
-
-def test_a_saved_plan_is_resumed_without_the_sites_that_are_done(
+def test_a_note_about_drift_that_failed_is_recorded(
     fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from provision.engine.fleet import approval
+    def note(_: object, selected: Selected, planned: SiteResult) -> SiteResult:
+        targets = tuple(
+            replace(each, state="failed", error="disk full") for each in planned.targets
+        )
+        return replace(planned, targets=targets) if selected.site.name == "a3" else planned
 
-    monkeypatch.setattr(approval, "apply_saved_site", fleet.apply)
-    saved = str(tmp_path / "plan.json")
-    fleet("plan", "--out", saved, "-l", "a2,a3")
-    fleet.faults["a2"] = "refused"
-    fleet("apply", saved)
-    assert fleet.again("apply", saved, "--resume") == ["a2"]
+    monkeypatch.setattr(requests, "note_drift", note)
+    fleet("plan", "--note-drift", "--run-dir", str(tmp_path / "runs"))
+    (path,) = (tmp_path / "runs").iterdir()
+    assert list_states(path) == {**dict.fromkeys(NAMES, "differs"), "a3": "failed"}
