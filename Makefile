@@ -12,10 +12,11 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: venv lab  ## watch one site being deployed, attacked, and taken down again; KEEP=1: not taken down
 	$(Q)$(PYTHON) -m tests.demo $(if $(KEEP),--keep)
 
-# Tests of hosts wait much of their time, so more of them run at once than a small machine has cores.
+# Tests of hosts wait much of their time, so more of them run at once than a small machine has cores. They
+# come first, because some take minutes. A file stays with one worker, which deploys for all of its tests.
 test: venv lab  ## every test, those that boot hosts included
-	$(Q)echo "running every test, six at a time"
-	$(Q)$(PYTHON) -m pytest -n 6 --dist worksteal
+	$(Q)echo "running every test, eight at a time"
+	$(Q)$(PYTHON) -m pytest -n 8 --dist loadfile --no-loadscope-reorder
 
 check: lint  ## the linters and the unit tests, without the slow ones
 	$(Q)$(PYTHON) -m pytest -n 4 --dist worksteal -m "not slow" tests/unit
