@@ -22,7 +22,7 @@ from banstitch_shared.ban_file import list_jails
 from provision.linux.agent import host, memory
 from provision.linux.agent.bans import call_action, must_be_deployed
 from provision.linux.agent.host import HostError
-from provision.linux.agent.protocol.answers import Allowed, Unallowed
+from provision.linux.agent.protocol.answers import Allowed, Unbanned
 from provision.linux.agent.protocol.requests import AllowNetwork, UnallowNetwork
 from provision.linux.agent.spool import read_live_bans
 
@@ -54,7 +54,7 @@ def allow_network(request: AllowNetwork) -> Allowed:
     return Allowed(True, until, _await_end_of_bans(request, banned))
 
 
-def unallow_network(request: UnallowNetwork) -> Unallowed:
+def unallow_network(request: UnallowNetwork) -> Unbanned:
     """End an allowance; bans may begin again.
 
     Raises:
@@ -66,10 +66,10 @@ def unallow_network(request: UnallowNetwork) -> Unallowed:
         allowances = read_all(request.spool, now)
         left = [a for a in allowances if a.network != request.network]
         if len(left) == len(allowances):
-            return Unallowed(False, ["was not allowed"])
+            return Unbanned(False, ["was not allowed"])
         write_all(request.spool, request.group, left)
     _note(request.spool, "unallow", request)
-    return Unallowed(True, [])
+    return Unbanned(True, [])
 
 
 def read_all(spool: str, now: float) -> list[Allowance]:

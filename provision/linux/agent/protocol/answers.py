@@ -142,14 +142,6 @@ class Allowed(Form):
 
 
 @dataclass(frozen=True)
-class Unallowed(Form):
-    """The outcome of an end of an allowance."""
-
-    changed: bool
-    notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
-
-
-@dataclass(frozen=True)
 class ShieldSet(Form):
     """The outcome of an order to the shield: its end, and notes for the operator."""
 
@@ -169,7 +161,7 @@ class Banned(Form):
 
 @dataclass(frozen=True)
 class Unbanned(Form):
-    """The outcome of an unban: whether it changed anything, and notes for the operator."""
+    """The end of a ban or of an allowance: whether there was one, and notes for the operator."""
 
     changed: bool
     notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
@@ -291,7 +283,7 @@ ANSWERS: dict[str, type[Form]] = {
     "ban": Banned,
     "unban": Unbanned,
     "allow": Allowed,
-    "unallow": Unallowed,
+    "unallow": Unbanned,
     "shield": ShieldSet,
     "history": History,
     "evidence": Evidence,

@@ -146,7 +146,7 @@ class AllowNetwork(Request[answers.Allowed]):
 
 
 @dataclass(frozen=True)
-class UnallowNetwork(Request[answers.Unallowed]):
+class UnallowNetwork(Request[answers.Unbanned]):
     """End an allowance."""
 
     do: ClassVar[str] = "unallow"
