@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.e2e.disturbed import Disturbed
 from tests.e2e.fake_ban_host import (
     FakeBanHost,
     Reply,
@@ -61,6 +63,22 @@ def deployed(tmp_path: Path, kept_site: LabSite) -> Iterator[LabSite]:
     """
     with KeptSite(tmp_path / "inventory", kept_site) as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, ready_root: Path
+) -> tuple[Any, list[int]]:
+    """What an undisturbed apply leaves behind, and how much it said to each target."""
+    with ExitStack() as stack:
+        folder = tmp_path_factory.mktemp("undisturbed") / "inventory"
+        site = stack.enter_context(LabSite(folder, ready_root, [fortigate_options()]))
+        lab = Disturbed(site, stack)
+        for proxy in lab.proxies:
+            proxy.at(1 << 60, lambda: None)
+        lab.apply(lambda disturb: None, "killing")
+        assert site.run("verify").code == 0
+        return lab.state(), lab.said()
 
 
 @pytest.fixture
