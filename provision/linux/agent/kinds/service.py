@@ -157,7 +157,8 @@ def stop(step: StopService, journal: Journal) -> None:
     """Stop and disable a unit whose file is about to be removed."""
     before = read_state(step.name)
     journal.on_failure(lambda: put_back(step.name, before, []))
-    run(["systemctl", "disable", "--now", "--quiet", step.name])
+    # systemd reads its units again once, when their files are gone
+    run(["systemctl", "disable", "--now", "--no-reload", "--quiet", step.name])
     run(["systemctl", "reset-failed", step.name])
 
 
