@@ -1,6 +1,5 @@
 """One simulated FortiGate: its configuration, its SSH server, its stitches and its feeds."""
 
-import copy
 import threading
 from dataclasses import replace
 
@@ -239,11 +238,11 @@ class Simulator:
     def back_up(self) -> Config:
         """Return a copy of the configuration."""
         with self.lock:
-            return copy.deepcopy(self.config)
+            return self.config.copy()
 
     def restore(self, backup: Config) -> None:
         """Take over a configuration, which is saved with that. Call it before the start."""
-        self.config = copy.deepcopy(backup)
+        self.config = backup.copy()
         self.save()
 
     def console(self, rows: int = 25, paging: bool = True, disclaimer: str = "") -> "Console":
