@@ -36,7 +36,7 @@ TRICKS = (
 )  # fmt: skip
 
 
-law = settings(deadline=None, max_examples=1000)
+law = settings(deadline=None, max_examples=300)  # tests.bench.fuzz tries many more
 escapings, forms = st.sampled_from(ESCAPINGS), st.sampled_from(sorted(FORMS))
 
 
