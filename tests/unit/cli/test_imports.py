@@ -122,10 +122,10 @@ def test_help_imports_no_large_package(arguments: list[str]) -> None:
     assert {name for name in modules if name.startswith(("provision.linux", "roles"))} == set()
 
 
-def test_a_check_imports_what_reads_and_checks_the_inventory(folder: Path) -> None:
+def test_a_check_imports_what_reads_and_checks_the_inventory(folder: Path, tmp_path: Path) -> None:
     assert find_imported("check", "-i", str(folder)) == CHECKING
     assert find_imported("check", "--json", "-i", str(folder)) == CHECKING
-    assert find_imported("render", "-i", str(folder), str(folder / "out")) == CHECKING
+    assert find_imported("render", "-i", str(folder), str(tmp_path / "out")) == CHECKING
 
 
 def test_a_check_imports_neither_what_connects_nor_any_other_package(folder: Path) -> None:
