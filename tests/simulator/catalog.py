@@ -4,6 +4,9 @@ Sources: the vendor's machine-readable schemas (Ansible collection, Terraform pr
 references of 7.2 and 8.0. Attributes are listed in the order of `show`.
 """
 
+from collections.abc import Mapping
+from functools import cache
+
 from tests.simulator.catalog_automation import ACTION, RESOURCE, STITCH, TRIGGER
 from tests.simulator.catalog_certificates import CERTIFICATE_TABLES
 from tests.simulator.catalog_policy import POLICY_TABLES
@@ -175,7 +178,8 @@ SMALL = ("FortiGate-40F", "FortiGate-60F", "FortiGate-61F")
 _SSL_VPN_OF_SMALL = "-7.4"
 
 
-def list_tables(version: Version, model: str = "") -> dict[str, Table]:
+@cache
+def list_tables(version: Version, model: str = "") -> Mapping[str, Table]:
     """Return every table that `version` has on `model`, by path, in the order of a full `show`."""
     lost = model in SMALL and not within(_SSL_VPN_OF_SMALL, version)
     return {

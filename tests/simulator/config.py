@@ -21,6 +21,14 @@ class Config:
     tables: dict[str, Table]
     scopes: dict[str, Blocks] = field(default_factory=dict)
 
+    def copy(self) -> "Config":
+        """Return a configuration whose changes leave this one as it is."""
+        copies = {
+            scope: {path: block.copy() for path, block in blocks.items()}
+            for scope, blocks in self.scopes.items()
+        }
+        return Config(self.tables, copies)
+
     @property
     def multi(self) -> bool:
         """Return whether the FortiGate has VDOMs."""

@@ -3,7 +3,6 @@
 Semantics: FortiOS CLI reference (7.0 admin guide, "CLI basics") and published transcripts.
 """
 
-import copy
 from dataclasses import replace
 
 from tests.simulator import kinds, refusals
@@ -97,7 +96,7 @@ def open_row(frame: Frame, words: Words, config: Config) -> tuple[Frame, tuple[s
     found = frame.block.rows.get(key)
     if found is None and config.scopes and _is_global_row(frame, key, config):
         raise refusals.not_permitted()
-    entry = copy.deepcopy(found) if found else Entry(make_key_word(table, key))
+    entry = found.copy() if found else Entry(make_key_word(table, key))
     opened = Frame(key, "entry", frame.scope, frame.block, entry, row=True)
     return opened, () if found else (f"new entry '{key}' added",)
 
@@ -214,7 +213,7 @@ def rename_row(frame: Frame, words: Words, config: Config) -> None:
 def clone_row(frame: Frame, words: Words) -> None:
     """`clone a to b`: a copy with a uuid of its own."""
     old, _, new = _parse_two_keys(words, ("to",))
-    row = copy.deepcopy(_find_row(frame, old))
+    row = _find_row(frame, old).copy()
     _check_new_key(frame, new)
     row.key = make_key_word(frame.table, new.text)
     if row.values("uuid"):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 from tests.simulator import kinds, refusals
 from tests.simulator.frames import Words
@@ -16,7 +17,7 @@ def find_path(words: Words, paths: Iterable[str]) -> tuple[str, Words]:
 
     Gives the path and the words after it; raises Refused where they name no table.
     """
-    candidates = {path: [word.text for word in split(path).words] for path in paths}
+    candidates = {path: _split_path(path) for path in paths}
     depth = 0
     while True:
         ended = next((p for p, parts in candidates.items() if len(parts) == depth), "")
@@ -33,6 +34,11 @@ def find_path(words: Words, paths: Iterable[str]) -> tuple[str, Words]:
             raise
         candidates = {p: parts for p, parts in longer.items() if parts[depth] == chosen}
         depth += 1
+
+
+@cache
+def _split_path(path: str) -> tuple[str, ...]:
+    return tuple(word.text for word in split(path).words)
 
 
 def find_row(block: Block, word: Word) -> Entry:

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 Version = tuple[int, ...]
 # Policies answer a missing reference with node_check_object (captured on 7.4.1), -3 before.
@@ -95,10 +96,6 @@ class Table:
     lenient: bool = False
     member_error: bool = False
 
-    def __deepcopy__(self, memo: object) -> "Table":
-        """Stay one object: a schema never changes, and entries are copied at every edit."""
-        return self
-
     @property
     def name(self) -> str:
         """Return the last word of the path, which the prompt shows."""
@@ -106,7 +103,11 @@ class Table:
 
     def attribute(self, name: str) -> Attribute | None:
         """Return the attribute of that name, None if there is none."""
-        return next((each for each in self.attributes if each.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Attribute]:
+        return {each.name: each for each in reversed(self.attributes)}
 
     def table(self, name: str) -> "Table | None":
         """Return the nested table of that name, None if there is none."""

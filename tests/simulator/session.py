@@ -3,7 +3,6 @@
 It takes whole lines (the terminal puts them together from bytes) and answers with lines.
 """
 
-import copy
 import re
 from dataclasses import replace
 
@@ -127,7 +126,7 @@ class Session(Context):
         if block.is_table or (block.table.lenient and not block.entry.items):
             self.frames.append(Frame(label, "table", scope, block))
         else:
-            entry = copy.deepcopy(block.entry)
+            entry = block.entry.copy()
             self.frames.append(Frame(label, "entry", scope, block, entry))
 
     def _do_edit(self, words: Words) -> Reply:

@@ -1,6 +1,5 @@
 """One simulated FortiGate: its configuration, its SSH server, its stitches and its feeds."""
 
-import copy
 import threading
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ import paramiko
 from tests.simulator import config as configuration
 from tests.simulator.catalog import list_tables
 from tests.simulator.config import Config, value
+from tests.simulator.console import Console
 from tests.simulator.control import Control
 from tests.simulator.denies import list_denials
 from tests.simulator.faults import Faults
@@ -20,12 +20,10 @@ from tests.simulator.schema import parse_version
 from tests.simulator.server import Server
 from tests.simulator.session import Session
 from tests.simulator.status import find_hostname
-from tests.simulator.terminal import Terminal
 from tests.simulator.text import Word
 from tests.simulator.tokens import Tokens
 from tests.simulator.transactions import Transactions
 from tests.simulator.tree import Writer, write_random_blob, write_stable_blob
-from tests.simulator.verbs import list_completions
 from tests.simulator.webhook import Delivery, Stitcher
 
 _UPSTREAM, _GROUP = Word("192.0.2.250", True), Word("Fabric", True)
@@ -239,14 +237,14 @@ class Simulator:
     def back_up(self) -> Config:
         """Return a copy of the configuration."""
         with self.lock:
-            return copy.deepcopy(self.config)
+            return self.config.copy()
 
     def restore(self, backup: Config) -> None:
         """Take over a configuration, which is saved with that. Call it before the start."""
-        self.config = copy.deepcopy(backup)
+        self.config = backup.copy()
         self.save()
 
-    def console(self, rows: int = 25, paging: bool = True, disclaimer: str = "") -> "Console":
+    def console(self, rows: int = 25, paging: bool = True, disclaimer: str = "") -> Console:
         """Open the serial console: bytes in, bytes out, without SSH and without journal."""
         return Console(self, rows if paging else 0, disclaimer)
 
@@ -285,39 +283,3 @@ class Simulator:
         """Return which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""
         with self.lock:
             return list_denials(self.config, address, self.feeds.contains)
-
-
-class Console:
-    """A terminal in this process. `printed` is what it showed at first; `rows` 0 never pages."""
-
-    def __init__(self, fortigate: Simulator, rows: int, disclaimer: str) -> None:
-        self._lock = fortigate.lock
-        self._out = bytearray()
-        self.session = fortigate.new_session()
-        self._terminal = Terminal(
-            self._out.extend,
-            self.session.run,
-            lambda: self.session.prompt,
-            self.session.interrupt,
-            lambda: fortigate.page(rows) if rows else 0,
-            lambda line: list_completions(self.session, line),
-            Options(continuation=fortigate.options.continuation),
-        )
-        self._terminal.start(disclaimer)
-        self.printed = self._take()
-
-    def _take(self) -> bytes:
-        printed = bytes(self._out)
-        self._out.clear()
-        return printed
-
-    def type(self, data: bytes) -> bytes:
-        """Type bytes; return the bytes that the FortiGate printed."""
-        with self._lock:
-            self._terminal.feed(data)
-        return self._take()
-
-    @property
-    def closed(self) -> bool:
-        """Return whether the FortiGate ended the session."""
-        return self._terminal.closed

@@ -5,6 +5,7 @@ line, the prompt; pager `--More-- ` and `\\r         \\r`) and the CLI basics of
 (Ctrl-C, Ctrl-D, Ctrl-V, `\\` + Enter).
 """
 
+import re
 from collections.abc import Callable
 
 from tests.simulator.frames import Reply
@@ -14,6 +15,8 @@ from tests.simulator.text import split
 CTRL_C, CTRL_D, TAB, CTRL_V, ESCAPE = 0x03, 0x04, 0x09, 0x16, 0x1B
 BACKSPACES = (0x08, 0x7F)
 ENTERS = (0x0A, 0x0D)
+# Keys that do nothing but stand in the line.
+PLAIN = re.compile(rb"[ ->@-~\x80-\xff]+")
 MORE = b"--More-- "
 DISCLAIMER = "(Press 'a' to accept):"
 FORCED = "You are forced to change your password. Please input a new password.\r\n"  # 7.0.3
@@ -78,12 +81,21 @@ class Terminal:
         if self._options.echo == "ahead":
             self._write(data.replace(b"\n", b"\r\n"))
             self._echoes = False
-        for byte in self._take_burst(data):
-            if self.closed:
-                return
+        burst, at = self._take_burst(data), 0
+        while at < len(burst) and not self.closed:
             self.waiting = False
-            self._handle_key(byte)
+            plain = PLAIN.match(burst, at) if self._edits() else None
+            if plain:
+                self._insert(plain[0])
+            else:
+                self._handle_key(burst[at])
+            at = plain.end() if plain else at + 1
             self.waiting = self.waiting or not (self._typed or self._before)
+
+    def _edits(self) -> bool:
+        """Return whether a key that is no command goes into the line, and its echo is not wrapped."""
+        asks = self._accepting or self._set_password is not None or self._held or self._question
+        return not (asks or self._literal or self._wrap)
 
     def _take_burst(self, data: bytes) -> bytes:
         """Return what is left of a burst of input where type-ahead is not kept."""
@@ -157,7 +169,7 @@ class Terminal:
             self._answer(byte)
         elif self._literal:
             self._literal = False
-            self._insert(byte)
+            self._insert(bytes([byte]))
         else:
             self._handle_edit(byte)
 
@@ -175,11 +187,11 @@ class Terminal:
         elif byte in BACKSPACES:
             self._delete_character()
         elif byte not in (CTRL_D, ESCAPE, 0x00):
-            self._insert(byte)
+            self._insert(bytes([byte]))
 
-    def _insert(self, byte: int) -> None:
-        self._typed.append(byte)
-        self._echo(bytes([byte]))
+    def _insert(self, keys: bytes) -> None:
+        self._typed += keys
+        self._echo(keys)
 
     def _delete_character(self) -> None:
         if self._typed:
@@ -284,4 +296,4 @@ class Terminal:
         found = self._complete(line)
         if len(found) == 1 and found[0].startswith(stem):
             for byte in f"{found[0][len(stem) :]} ".encode():
-                self._insert(byte)
+                self._insert(bytes([byte]))

@@ -6,6 +6,7 @@ nothing is. Pieces that touch make one word.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -24,6 +25,7 @@ class Split:
     open: str = ""
 
 
+@lru_cache(1 << 14)  # a test types the same lines again and again
 def split(line: str) -> Split:
     """Cut `line` into words; `open` holds an unfinished quote or a last lone backslash."""
     cutter = _Cutter()

@@ -5,7 +5,6 @@ an object edited in an open transaction answers to another administrator is desc
 warning message"; its text here is our own words, and so is the code below it.
 """
 
-import copy
 import math
 import re
 import time
@@ -34,7 +33,7 @@ class Transactions:
     def start(self, config: Config, idle: float | None) -> "Transaction":
         """Open one on a copy of `config`; `idle` in seconds, the FortiGate's own when None."""
         number = next(n for n in range(1, len(self._open) + 2) if n not in self._open)
-        made = Transaction(number, copy.deepcopy(config), self._idle if idle is None else idle)
+        made = Transaction(number, config.copy(), self._idle if idle is None else idle)
         self._open[number] = made
         return made
 

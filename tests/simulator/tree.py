@@ -25,6 +25,11 @@ class Entry:
     key: Word = NAMELESS
     items: "dict[str, Values | Block | None]" = field(default_factory=dict)
 
+    def copy(self) -> "Entry":
+        """Return an entry whose changes leave this one as it is."""
+        items = self.items.items()
+        return Entry(self.key, {n: i.copy() if isinstance(i, Block) else i for n, i in items})
+
     def values(self, name: str) -> Values:
         """Return the words stored for attribute `name`, () when it is not set."""
         found = self.items.get(name)
@@ -71,6 +76,11 @@ class Block:
     entry: Entry = field(default_factory=Entry)
     rows: dict[str, Entry] = field(default_factory=dict)
     kept: bool = False
+
+    def copy(self) -> "Block":
+        """Return a block whose changes leave this one as it is."""
+        rows = {key: row.copy() for key, row in self.rows.items()}
+        return Block(self.table, self.entry.copy(), rows, self.kept)
 
     @property
     def is_table(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +16,15 @@ from provision.errors import Unreachable
 from provision.linux.session import session
 from tests.unit.cli.command_line import HOSTS, Cli
 from tests.unit.inventory.inventories import write
-from tests.unit.inventory.vault_files import VaultFiles, create_vault_files
+from tests.unit.inventory.vault_files import VaultFiles, share_vault_files
 
 
 @pytest.fixture(scope="session")
 def vaulted(tmp_path_factory: pytest.TempPathFactory) -> VaultFiles:
-    """Return values and files that ansible-vault has encrypted."""
-    return create_vault_files(tmp_path_factory.mktemp("vault"))
+    """Return values and files that ansible-vault has encrypted, once for all processes of pytest."""
+    top = tmp_path_factory.getbasetemp()
+    # a worker's folder stands in that of the whole run
+    return share_vault_files(top.parent if "PYTEST_XDIST_WORKER" in os.environ else top)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -145,8 +145,12 @@ class CommandLine(Terminal):
         start = self._context + " "
 
         def is_complete(seen: str) -> bool:
-            answers = prompts.split_answers(start + seen, prompt, commands)
-            return None not in answers or prompts.asks_yes_or_no(seen)
+            text = start + seen
+            # most pieces of a push come before its last echo, and are not worth parsing
+            arrived = commands[-1] in text and None not in prompts.split_answers(
+                text, prompt, commands
+            )
+            return arrived or prompts.asks_yes_or_no(seen)
 
         text = self._read_until(is_complete, "an answer", patience=patience)
         if prompts.asks_yes_or_no(text):

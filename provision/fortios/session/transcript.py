@@ -11,7 +11,7 @@ from provision.fortios.session import prompts
 # Characters at the end of a text that are enough to recognize a prompt, a question or a pager.
 END = 512
 # A text up to this length is parsed whenever a piece arrives: that is cheap.
-SHORT = 16384
+SHORT = 8192
 # A longer text is parsed whenever it has grown by this part of itself ...
 GROWTH = 8
 # ... and whenever it ends in a prompt, but only this often in one exchange.

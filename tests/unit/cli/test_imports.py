@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,30 +91,31 @@ all:
 """
 
 
-def run(*arguments: str) -> tuple[set[str], int]:
+@cache
+def run(*arguments: str) -> tuple[frozenset[str], int]:
     """Return the modules that the command line imports, and how often Python looks for garbage."""
     command = [sys.executable, "-c", RUN, *arguments]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600)
     modules, collections = json.loads(done.stdout.splitlines()[-1])
-    return set(modules), collections
+    return frozenset(modules), collections
 
 
-def find_imported(*arguments: str) -> set[str]:
+def find_imported(*arguments: str) -> frozenset[str]:
     """Return those of the large packages that the command line imports."""
     return run(*arguments)[0] & set(LARGE)
 
 
-def list_third_party(modules: set[str]) -> set[str]:
+def list_third_party(modules: frozenset[str]) -> set[str]:
     """Return the packages among ``modules`` that neither come with Python nor are ours."""
     roots = {name.partition(".")[0] for name in modules}
     compiled = {name for name in roots if name.startswith("_") or name == "cython_runtime"}
     return roots - OURS - compiled - set(sys.stdlib_module_names)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an inventory of two hosts that refuse to be contacted."""
-    return write(tmp_path, hosts__yml=HOSTS)
+    return write(tmp_path_factory.mktemp("imports"), hosts__yml=HOSTS)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["plan", "--help"], ["plan", "--nonsense"]])
@@ -124,10 +126,10 @@ def test_help_imports_no_large_package(arguments: list[str]) -> None:
     assert {name for name in modules if name.startswith(("provision.linux", "roles"))} == set()
 
 
-def test_a_check_imports_what_reads_and_checks_the_inventory(folder: Path) -> None:
+def test_a_check_imports_what_reads_and_checks_the_inventory(folder: Path, tmp_path: Path) -> None:
     assert find_imported("check", "-i", str(folder)) == CHECKING
     assert find_imported("check", "--json", "-i", str(folder)) == CHECKING
-    assert find_imported("render", "-i", str(folder), str(folder / "out")) == CHECKING
+    assert find_imported("render", "-i", str(folder), str(tmp_path / "out")) == CHECKING
 
 
 def test_a_check_imports_neither_what_connects_nor_any_other_package(folder: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,12 +49,15 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     return Journal(memory.new())
 
 
-@pytest.fixture
-def ca(journal: Journal, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The CA of a receiver: certificate and key."""
-    path = tmp_path / "ca.pem"
-    certificate.make_authority(make_authority_step(path), journal)
-    return path
+    folder = tmp_path_factory.mktemp("ca")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "save", lambda _: None)
+        patch.setattr(certificate, "SCRATCH", str(folder))
+        certificate.make_authority(make_authority_step(folder / "ca.pem"), Journal(memory.new()))
+    return folder / "ca.pem"
 
 
 def openssl(folder: Path, script: str) -> str:
@@ -63,18 +68,20 @@ def openssl(folder: Path, script: str) -> str:
     return done.stdout
 
 
+@cache
 def signed(ca: Path, extensions: str, subject: str = "/CN=Banstitch receiver") -> Path:
     """What anybody who holds the key of ``ca`` can sign: certificate and key in one file."""
-    (ca.parent / "extensions").write_text(extensions + "\nauthorityKeyIdentifier = keyid\n")
+    folder = Path(tempfile.mkdtemp(dir=ca.parent))
+    (folder / "extensions").write_text(extensions + "\nauthorityKeyIdentifier = keyid\n")
     openssl(
-        ca.parent,
+        folder,
         "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out forged.key\n"
         f"openssl req -new -key forged.key -subj '{subject}' -out csr\n"
         f"openssl x509 -req -in csr -CA {ca} -CAkey {ca} -set_serial 7 -days 30"
         " -extfile extensions -out crt\n"
         "cat forged.key crt >forged.pem",
     )
-    return ca.parent / "forged.pem"
+    return folder / "forged.pem"
 
 
 def certificate_in(path: Path) -> str:
@@ -135,9 +142,9 @@ def verified(ca: Path, server: Path, *flags: str) -> str:
 @each_client
 @pytest.mark.parametrize("name", RECEIVER)
 def test_the_receiver_is_believed_under_each_of_its_names(
-    client: Client, name: str, ca: Path, journal: Journal
+    client: Client, name: str, ca: Path, journal: Journal, tmp_path: Path
 ) -> None:
-    server = ca.parent / "server.pem"
+    server = tmp_path / "server.pem"
     certificate.make_certificate(make_certificate_step(server, authority=str(ca)), journal)
     assert refusal(client, certificate_in(ca), server, name) == ""
     assert verified(ca, server, "-x509_strict", "-purpose", "sslserver") == ""
@@ -157,9 +164,9 @@ def test_a_name_in_the_subject_does_not_get_around_it(ca: Path) -> None:
     assert "permitted subtree violation" in verified(ca, forged)
 
 
-def test_it_makes_no_further_ca(ca: Path, journal: Journal) -> None:
+def test_it_makes_no_further_ca(ca: Path, tmp_path: Path) -> None:
     sub = signed(ca, "basicConstraints = critical, CA:true\nkeyUsage = keyCertSign")
-    middle = Path(shutil.copy(sub, ca.parent / "middle.pem"))
+    middle = Path(shutil.copy(sub, tmp_path / "middle.pem"))
     leaf = signed(middle, "subjectAltName = DNS:localhost")
     assert "path length constraint exceeded" in verified(ca, leaf, "-untrusted", str(middle))
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import configparser
 import os
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -156,8 +158,16 @@ def of_sharing() -> dict[str, str]:
 
 def is_plain(file: File) -> bool:
     """Return whether it is deployed unchanged from templates/, where it is reviewed."""
-    names = [path for path in TEMPLATES.rglob("*.*") if path.name == Path(file.path).name]
-    return file.content in [path.read_text() for path in names]
+    return file.content in [path.read_text() for path in list_templates()[Path(file.path).name]]
+
+
+@cache
+def list_templates() -> dict[str, list[Path]]:
+    """Return the files below templates/ by their names."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in TEMPLATES.rglob("*.*"):
+        found[path.name].append(path)
+    return found
 
 
 OF_WATCH, OF_PAGE, OF_SHARING = of_watch(), of_page(), of_sharing()

@@ -66,7 +66,7 @@ def test_a_line_drawn_in_pieces_is_read_as_it_is_visible(parts: list[str]) -> No
     ["    set comment nothing in particular\r\n", "FGT # \r\n", "FGT # ", "a\r", "x", "--More-- "],
 )
 def test_an_endless_stream_is_cleaned_and_parsed_only_a_few_times(line: str) -> None:
-    size = 1 << 20
+    size = 1 << 18
     piece = (line * (1024 // len(line) + 1))[:1024]
     cleaner, transcript, looked = _read_pieces(piece for _ in range(size // len(piece)))
     assert transcript.size >= size

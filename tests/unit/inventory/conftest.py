@@ -9,7 +9,7 @@ import pytest
 from tests.unit.inventory.ansible_core import AnsibleCore, start_ansible
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ansible(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnsibleCore]:
     """Return a running process with ansible-core."""
     with start_ansible(tmp_path_factory.mktemp("ansible")) as process:

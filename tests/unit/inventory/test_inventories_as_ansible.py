@@ -136,7 +136,7 @@ def write(folder: Path, files: dict[str, str]) -> str:
 
 
 @settings(
-    max_examples=150,
+    max_examples=75,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

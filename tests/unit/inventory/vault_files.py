@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -67,7 +69,20 @@ def as_inline(text: str, indent: int = 2) -> str:
     return "!vault |\n" + "".join(f"{' ' * indent}{line}\n" for line in text.splitlines())
 
 
-def create_vault_files(folder: Path) -> VaultFiles:
+def share_vault_files(top: Path) -> VaultFiles:
+    """Return the files in a folder of ``top``; only the first process to come encrypts them."""
+    folder, made = top / "vault", top / "vault.json"
+    with (top / "vault.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            folder.mkdir(exist_ok=True)  # of a process that was killed meanwhile
+            files = _create_vault_files(folder)
+            made.write_text(json.dumps([files.values, files.prod]))
+        values, prod = json.loads(made.read_text())
+    return VaultFiles(folder, values, prod)
+
+
+def _create_vault_files(folder: Path) -> VaultFiles:
     """Encrypt everything; ansible-vault needs most of a second for each call."""
     (folder / "password").write_text(f"{PASSWORD}\n")
     (folder / "other").write_text(f"{OTHER}\n")

@@ -81,7 +81,7 @@ def escaped(value: str) -> str:
 
 @given(names=st.tuples(PIECES, PIECES), order=st.permutations(range(4)), again=st.booleans())
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
 )
 def test_what_an_attacker_types_into_two_fields_bans_nobody_else(
     receiver: Receiver, names: tuple[str, str], order: list[int], again: bool
@@ -95,7 +95,7 @@ def test_what_an_attacker_types_into_two_fields_bans_nobody_else(
 
 @given(name=PIECES, quoted=st.booleans())
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
 )
 def test_not_even_a_firewall_that_forgets_to_escape_makes_us_ban_somebody_else_alone(
     receiver: Receiver, name: str, quoted: bool
@@ -109,7 +109,7 @@ def test_not_even_a_firewall_that_forgets_to_escape_makes_us_ban_somebody_else_a
 
 @given(name=PIECES)
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
 )
 def test_nor_does_one_that_lets_a_name_break_the_line_for_who_does_not_know_its_serial_number(
     receiver: Receiver, name: str
