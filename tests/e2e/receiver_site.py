@@ -70,7 +70,7 @@ def open_connection(peer: tuple[str, int], source: str, says: bytes) -> socket.s
 
 
 class Traffic:
-    """One poll each 5 ms and one event each 20 ms, while something is done to the receiver."""
+    """One poll each 15 ms and one event each 20 ms, while something is done to the receiver."""
 
     def __init__(self, deployed: Deployed, live: str) -> None:
         self.deployed, self.line = deployed, f"\n{live}\n".encode()
@@ -127,5 +127,5 @@ class Traffic:
     def _poll(self) -> None:
         requests = self._until_over(itertools.repeat(self.deployed.feed_request()))
         self.polls = run(
-            self.deployed.peer, requests, at_once=1000, interval=0.005, look=self.look
+            self.deployed.peer, requests, at_once=1000, interval=0.015, look=self.look
         ).statuses
