@@ -20,7 +20,10 @@ from tests.e2e.fake_ban_host import (
 )
 from tests.e2e.hostile_hosts import Open, World, reply_honestly
 from tests.e2e.labsite import KeptSite, LabSite, fortigate_options
+from tests.e2e.rules_site import ON, Rules
+from tests.e2e.site_helpers import FAIL2BAN
 from tests.fortigate_bounds import set_bounds
+from tests.lab.roots import build_ready_root
 
 
 @pytest.fixture
@@ -79,6 +82,19 @@ def undisturbed(
         lab.apply(lambda disturb: None, "killing")
         assert site.run("verify").code == 0
         return lab.state(), lab.said()
+
+
+@pytest.fixture(scope="module", params=FAIL2BAN)
+def rules(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rules]:
+    """A site on each fail2ban, with the rules as they are shipped."""
+    folder = tmp_path_factory.mktemp("site") / "inventory"
+    units = [fortigate_options()]
+    with LabSite(
+        folder, build_ready_root(request.param), units, settings=ON, group_settings=""
+    ) as site:
+        applied = site.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        yield Rules(site)
 
 
 @pytest.fixture
