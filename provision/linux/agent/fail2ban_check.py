@@ -23,7 +23,9 @@ def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> 
         for path in leave_out:
             remove(shadow + path[len("/etc/fail2ban") :])
         for path, content in overlay.items():
-            with open(shadow + path[len("/etc/fail2ban") :], "wb") as file:
+            copy = shadow + path[len("/etc/fail2ban") :]
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            with open(copy, "wb") as file:
                 file.write(content)
         verdict = run(["fail2ban-client", "-c", shadow, "-t"], timeout=60)
     return "" if verdict.status == 0 else verdict.output.replace(shadow, "/etc/fail2ban")

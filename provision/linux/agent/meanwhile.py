@@ -46,6 +46,9 @@ def take_first(taken: Sequence[Step], journal: Journal) -> Sequence[Step]:
                 if isinstance(step, PutFiles):
                     here = [new for new in step.files if os.path.dirname(new.path) in folders]
                     file.stage_ahead(here, journal)
+    for step in left:
+        if isinstance(step, PutFiles):
+            file.begin_check(step, journal)
     return left
 
 
