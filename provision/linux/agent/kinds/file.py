@@ -10,11 +10,12 @@ import stat
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Event
 
 from provision.linux.agent import bytecode, data, host
 from provision.linux.agent.beside import Beside
 from provision.linux.agent.checkers import ALONE, CHECK, check_units, unchecked
-from provision.linux.agent.fail2ban_check import check_fail2ban
+from provision.linux.agent.fail2ban_check import check_fail2ban, is_accepted_early
 from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.journal import Journal, Staged
 from provision.linux.agent.kinds.kind import Kind
@@ -91,24 +92,29 @@ def stage_ahead(files: Sequence[NewFile], journal: Journal) -> None:
             journal.staged[file.path] = (replace(file, check=""), path, content)
 
 
-def begin_check(step: PutFiles, journal: Journal) -> None:
-    """Let fail2ban check its new configuration beside the steps before :func:`check`."""
+def begin_check(step: PutFiles, journal: Journal, installed: Event | None = None) -> None:
+    """Let fail2ban check its new configuration beside the steps before :func:`check`.
+
+    ``installed`` is set when apt has come to its end, if it runs.
+    """
     gone = [identity.name for identity in step.remove if identity.kind == "file"]
-    checked = any(file.check == "fail2ban" for file in step.files) or step.fail2ban_check
-    if checked and journal.fail2ban_check is None:
-        overlay = {
-            file.path: base64.b64decode(file.content)
-            for file in step.files
-            if file.path.startswith(_FAIL2BAN)
-        }
-        left_out = [path for path in gone if path.startswith(_FAIL2BAN)]
-        journal.fail2ban_check = Beside(lambda: _check_fail2ban(overlay, left_out))
+    is_due = any(file.check == "fail2ban" for file in step.files) or step.fail2ban_check
+    if not is_due or journal.fail2ban_check is not None:
+        return
+    overlay = {
+        file.path: base64.b64decode(file.content)
+        for file in step.files
+        if file.path.startswith(_FAIL2BAN)
+    }
+    left_out = [path for path in gone if path.startswith(_FAIL2BAN)]
 
+    def work() -> None:
+        if installed is None or not is_accepted_early(overlay, left_out, installed):
+            verdict = check_fail2ban(overlay, left_out)
+            if verdict:
+                raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
 
-def _check_fail2ban(overlay: dict[str, bytes], left_out: Sequence[str]) -> None:
-    verdict = check_fail2ban(overlay, left_out)
-    if verdict:
-        raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
+    journal.fail2ban_check = Beside(work)
 
 
 def check(staged: Sequence[Staged], step: PutFiles, journal: Journal) -> None:
@@ -125,6 +131,7 @@ def check(staged: Sequence[Staged], step: PutFiles, journal: Journal) -> None:
         check_units(units)
     if journal.fail2ban_check is not None:
         journal.fail2ban_check.check()
+        journal.fail2ban_check = None
 
 
 def commit(files: Sequence[NewFile], journal: Journal) -> None:

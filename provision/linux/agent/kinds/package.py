@@ -32,7 +32,7 @@ def make(step: Install, journal: Journal) -> None:
 
 
 @contextmanager
-def installing(step: Install, journal: Journal) -> Iterator[None]:
+def installing(step: Install, journal: Journal) -> Iterator[Beside]:
     """Install packages during the block, and wait for apt at its end.
 
     apt records those that come with them before it installs the first. Only apt runs beside the block, so
@@ -46,7 +46,7 @@ def installing(step: Install, journal: Journal) -> Iterator[None]:
     known = bytecode.list_packages()
     work = Beside(lambda: install(step.packages, apt))
     try:
-        yield
+        yield work
         bytecode.compile_new(known, work.ended)
     finally:
         work.wait()
