@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from provision.linux.agent import bytecode
+from provision.linux.agent.apt import Apt
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import package
@@ -137,7 +138,7 @@ def test_a_purge_takes_what_was_compiled_and_leaves_what_others_have(
         return Ran(0, "")
 
     monkeypatch.setattr(package, "run", run)
-    monkeypatch.setattr(package.Apt, "get", purge)
+    monkeypatch.setattr(Apt, "get", purge)
     package.purge(["python3-flask"])
     assert not gone[0].parent.exists()
     assert all(compiled(module).exists() for module in shared)
