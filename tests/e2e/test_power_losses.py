@@ -44,7 +44,8 @@ def test_packages_of_an_apply_that_lost_its_power_are_completed_and_later_remove
     program: str, tmp_path: Path, bare_root: Path
 ) -> None:
     """The first program comes before the agent can run, the second while the agent does something else."""
-    installed = "dpkg-query -W | sort"
+    # modules of packages too: the agent compiles those that dpkg has unpacked and not configured yet
+    installed = "dpkg-query -W | sort; ls /usr/lib/python3/dist-packages"
     with LabSite(tmp_path / "inventory", bare_root) as site:
         before = site.host.console(installed).stdout
         process = subprocess.Popen(

@@ -66,8 +66,12 @@ def _take_all(taken: Sequence[Step], journal: Journal, units: Units) -> None:
         known = memory.ServiceMemory(to_json(state), list(unit.reload_command))
         journal.manifest.services.setdefault(unit.name, known)
     journal.bring_ups = tuple(unit for unit, _ in units)
-    for step in meanwhile.take_first(taken, journal):
-        steps.take(step, journal)
+    try:
+        for step in meanwhile.take_first(taken, journal):
+            steps.take(step, journal)
+    finally:
+        if journal.fail2ban_check is not None:
+            journal.fail2ban_check.wait()
     _finish(journal)
 
 

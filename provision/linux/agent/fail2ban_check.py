@@ -6,8 +6,36 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from threading import Event
 
-from provision.linux.agent.host import remove, run
+from provision.linux.agent import fail2ban
+from provision.linux.agent.host import STAGED, remove, run
+
+# Seconds between two looks whether dpkg has put the configuration in place.
+PAUSE = 0.1
+
+
+def is_accepted_early(
+    overlay: dict[str, bytes], leave_out: Sequence[str], installed: Event
+) -> bool:
+    """Return whether fail2ban accepts the configuration before all packages are ``installed``.
+
+    If not, a part of it may have been missing, and it is asked again: wait until they are.
+    """
+    while not installed.is_set():
+        if _is_configured():
+            if not check_fail2ban(overlay, leave_out):
+                return True
+            installed.wait()
+        installed.wait(PAUSE)
+    return False
+
+
+def _is_configured() -> bool:
+    """Return whether dpkg has put each file of the configuration in place, which it does at the end."""
+    names = [name for _, _, files in os.walk(fail2ban.CONFIGURATION) for name in files]
+    theirs = [name for name in names if not name.endswith(STAGED)]
+    return "jail.conf" in theirs and not any(name.endswith(".dpkg-new") for name in theirs)
 
 
 def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> str:
@@ -15,15 +43,18 @@ def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> 
 
     ``overlay``: contents by path that would be there, ``leave_out``: paths that would not.
     """
+    real = fail2ban.CONFIGURATION
     with tempfile.TemporaryDirectory(prefix="banstitch-") as folder:
         shadow = os.path.join(folder, "fail2ban")
-        if not os.path.isdir("/etc/fail2ban"):
-            return "/etc/fail2ban is not there; is the package fail2ban whole?"
-        shutil.copytree("/etc/fail2ban", shadow, symlinks=True)
+        if not os.path.isdir(real):
+            return f"{real} is not there; is the package fail2ban whole?"
+        shutil.copytree(real, shadow, symlinks=True)
         for path in leave_out:
-            remove(shadow + path[len("/etc/fail2ban") :])
+            remove(shadow + path[len(real) :])
         for path, content in overlay.items():
-            with open(shadow + path[len("/etc/fail2ban") :], "wb") as file:
+            copy = shadow + path[len(real) :]
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            with open(copy, "wb") as file:
                 file.write(content)
         verdict = run(["fail2ban-client", "-c", shadow, "-t"], timeout=60)
-    return "" if verdict.status == 0 else verdict.output.replace(shadow, "/etc/fail2ban")
+    return "" if verdict.status == 0 else verdict.output.replace(shadow, real)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from provision.linux.agent import host, memory
+from provision.linux.agent.beside import Beside
 from provision.linux.agent.host import HostError
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.state import ServiceState
@@ -31,6 +32,8 @@ class Journal:
         self.units: dict[str, ServiceState] = {}
         # the files that wait beside their paths
         self.staged: dict[str, Staged] = {}
+        # fail2ban's check of its new configuration, once it has begun
+        self.fail2ban_check: Beside | None = None
         # notes for the operator if the run succeeds
         self.notes: list[str] = []
         self._undo: list[Callable[[], None]] = []

@@ -34,7 +34,7 @@ def take_back(ids: Sequence[ResourceId], journal: Journal, purge: bool) -> None:
 
 def _put_files(step: PutFiles, journal: Journal) -> None:
     """Stage all files, check them with the programs that will read them, then put all in place."""
-    file.check(file.stage(step.files, journal), step)
+    file.check(file.stage(step.files, journal), step, journal)
     journal.activated = True
     file.commit(step.files, journal)
     take_back(step.remove, journal, purge=False)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from provision.linux.agent import meanwhile
-from provision.linux.agent.host import HostError
+from provision.linux.agent import fail2ban, fail2ban_check, meanwhile
+from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.journal import Journal
-from provision.linux.agent.kinds import file, package
+from provision.linux.agent.kinds import certificate, file, package
 from provision.linux.agent.protocol.steps import (
     Install,
+    MakeAuthority,
+    MakeCertificate,
     MakeDirectory,
     NewFile,
     PutFiles,
@@ -127,6 +130,85 @@ def test_apt_comes_to_its_end_before_an_error_beside_it_is_undone(
     with pytest.raises(HostError, match="must be valid Python"):
         take(journal, PACKAGES, put(new_file(tmp_path / "opt/app.py", "def (")))
     assert done == ["installed"]
+
+
+@pytest.fixture
+def checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Ran]:
+    """Return what fail2ban answers to the checks of its configuration, of which the first is taken first."""
+    answers: list[Ran] = []
+    monkeypatch.setattr(fail2ban, "CONFIGURATION", str(tmp_path / "fail2ban"))
+    monkeypatch.setattr(fail2ban_check, "run", lambda *_, **__: answers.pop(0))
+    return answers
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert holds()
+
+
+@pytest.mark.parametrize("refused", [(), (0,), (0, 1)])
+def test_fail2ban_checks_its_configuration_as_soon_as_dpkg_has_put_it_in_place(
+    journal: Journal,
+    tmp_path: Path,
+    install: Callable[[Callable[[], None]], None],
+    checks: list[Ran],
+    refused: tuple[int, ...],
+) -> None:
+    """An early refusal may mean that something is missing yet, so it is asked again."""
+    checks += [Ran(255 if turn in refused else 0, "no jail") for turn in range(2)]
+    theirs = tmp_path / "fail2ban"
+
+    def bring_fail2ban() -> None:
+        theirs.mkdir()
+        (theirs / "jail.conf.dpkg-new").touch()
+        # a file of ours is no file of the package
+        (theirs / ".x.banstitch.dpkg-new").touch()
+        assert len(checks) == 2
+        (theirs / "jail.conf.dpkg-new").rename(theirs / "jail.conf")
+        wait_until(lambda: len(checks) == 1)
+
+    install(bring_fail2ban)
+    step = put(new_file(theirs / "jail.d/ours.conf", check="fail2ban"))
+    (left,) = take(journal, PACKAGES, step)
+    assert left == step
+    assert journal.fail2ban_check is not None
+    if 1 in refused:
+        with pytest.raises(HostError, match="does not accept its configuration:\nno jail"):
+            journal.fail2ban_check.check()
+    else:
+        journal.fail2ban_check.check()
+    assert len(checks) == (0 if refused else 1)
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_certificates_are_made_while_apt_runs_if_the_host_has_openssl(
+    journal: Journal,
+    tmp_path: Path,
+    install: Callable[[Callable[[], None]], None],
+    monkeypatch: pytest.MonkeyPatch,
+    works: bool,
+) -> None:
+    """If openssl fails, both are made when apt has come to its end: it may be replacing openssl."""
+    install(lambda: None)
+    ca = MakeAuthority(str(tmp_path / "ca.pem"), 0o600, ME, MY_GROUP, ("192.0.2.1",))
+    server = MakeCertificate(
+        str(tmp_path / "server.pem"), 0o600, ME, MY_GROUP, ca.path, ca.names, ""
+    )
+    monkeypatch.setattr(certificate, "SCRATCH", str(tmp_path))
+    if not works:
+        monkeypatch.setattr(certificate, "run", lambda *_: Ran(1, ""))
+        monkeypatch.setattr(certificate, "must", refuse)
+    left = take(journal, PACKAGES, ca, server)
+    assert left == ([] if works else [ca, server])
+    assert (tmp_path / "server.pem").exists() is works
+    assert journal.undo() == []
+    assert not list(tmp_path.glob("*.pem"))
+
+
+def refuse(*_: object) -> str:
+    raise HostError("openssl: error while loading shared libraries")
 
 
 def test_a_run_without_new_packages_takes_its_steps_in_their_order(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from provision.linux.agent import data, host
+from provision.linux.agent import bytecode, data, host
 from provision.linux.agent.journal import Journal
-from provision.linux.agent.kinds.file import drop_bytecode
 from provision.linux.agent.kinds.kind import Kind
 from provision.linux.agent.memory import Entry
 from provision.linux.agent.paths import put_state, read_state, recall_state
@@ -41,7 +40,7 @@ def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
     if entry.data and purge:
         data.purge(path)
     else:
-        drop_bytecode(os.path.join(path, "*.py"))
+        bytecode.drop(os.path.join(path, "*.py"))
         if not os.listdir(path):
             os.rmdir(path)
     if os.path.isdir(path):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import base64
 import functools
-import glob
 import hashlib
 import os
 import stat
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Event
 
-from provision.linux.agent import data, host
+from provision.linux.agent import bytecode, data, host
+from provision.linux.agent.beside import Beside
 from provision.linux.agent.checkers import ALONE, CHECK, check_units, unchecked
-from provision.linux.agent.fail2ban_check import check_fail2ban
+from provision.linux.agent.fail2ban_check import check_fail2ban, is_accepted_early
 from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.journal import Journal, Staged
 from provision.linux.agent.kinds.kind import Kind
@@ -22,6 +23,8 @@ from provision.linux.agent.memory import Entry
 from provision.linux.agent.paths import put_state, read_state, recall_state
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.steps import NewFile, PutFiles, Touch
+
+_FAIL2BAN = "/etc/fail2ban/"
 
 
 def touch(step: Touch, journal: Journal) -> None:
@@ -89,24 +92,46 @@ def stage_ahead(files: Sequence[NewFile], journal: Journal) -> None:
             journal.staged[file.path] = (replace(file, check=""), path, content)
 
 
-def check(staged: Sequence[Staged], step: PutFiles) -> None:
+def begin_check(step: PutFiles, journal: Journal, installed: Event | None = None) -> None:
+    """Let fail2ban check its new configuration beside the steps before :func:`check`.
+
+    ``installed`` is set when apt has come to its end, if it runs.
+    """
+    gone = [identity.name for identity in step.remove if identity.kind == "file"]
+    is_due = any(file.check == "fail2ban" for file in step.files) or step.fail2ban_check
+    if not is_due or journal.fail2ban_check is not None:
+        return
+    overlay = {
+        file.path: base64.b64decode(file.content)
+        for file in step.files
+        if file.path.startswith(_FAIL2BAN)
+    }
+    left_out = [path for path in gone if path.startswith(_FAIL2BAN)]
+
+    def work() -> None:
+        if installed is None or not is_accepted_early(overlay, left_out, installed):
+            verdict = check_fail2ban(overlay, left_out)
+            if verdict:
+                raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
+
+    journal.fail2ban_check = Beside(work)
+
+
+def check(staged: Sequence[Staged], step: PutFiles, journal: Journal) -> None:
     """Check the staged files with the programs that will read them.
 
     Raises:
         HostError: one of them does not accept its file.
     """
+    begin_check(step, journal)
     for file, path, content in staged:
         CHECK.get(file.check, unchecked)(file.path, path, content)
     units = {file.path: path for file, path, _ in staged if file.check == "systemd-unit"}
     if units:
         check_units(units)
-    if any(file.check == "fail2ban" for file, _, _ in staged) or step.fail2ban_check:
-        overlay = {f.path: c for f, _, c in staged if f.path.startswith("/etc/fail2ban/")}
-        files = (identity.name for identity in step.remove if identity.kind == "file")
-        gone = [path for path in files if path.startswith("/etc/fail2ban/")]
-        verdict = check_fail2ban(overlay, gone)
-        if verdict:
-            raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
+    if journal.fail2ban_check is not None:
+        journal.fail2ban_check.check()
+        journal.fail2ban_check = None
 
 
 def commit(files: Sequence[NewFile], journal: Journal) -> None:
@@ -128,19 +153,7 @@ def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
         journal.on_failure(lambda: put_state(path, now))
         put_state(path, recall_state(entry.before))
         host.remove(host.staged_path(path))
-        drop_bytecode(path)
-
-
-def drop_bytecode(path: str) -> None:
-    """Remove the compiled copies that Python left beside a module of ours."""
-    if not path.endswith(".py"):
-        return
-    folder, base = os.path.split(path)
-    cache = os.path.join(folder, "__pycache__")
-    for compiled in glob.glob(os.path.join(glob.escape(cache), base[:-3] + ".*.pyc")):
-        os.unlink(compiled)
-    if os.path.isdir(cache) and not os.listdir(cache):
-        os.rmdir(cache)
+        bytecode.drop(path)
 
 
 KIND = Kind(steps={Touch: touch}, objects=("file",), take_back=take_back)

@@ -16,17 +16,21 @@ from provision.linux.agent.units import read_state
 
 # Seconds until fail2ban must have loaded a jail.
 PATIENCE = 30
+# Seconds between two looks whether fail2ban has ended, which take a program: it starts faster without.
+PAUSE = 0.5
 
 
 def make(step: AwaitJail, journal: Journal) -> None:
     """Wait until the running fail2ban holds the jail with its thresholds, and its ban file exists."""
     wanted = JailState(step.max_retry, step.find_time, step.ban_time)
-    deadline = time.monotonic() + PATIENCE
+    began = looked = time.monotonic()
     while True:
-        found = read_jail(step.name)
+        found, now, is_dead = read_jail(step.name), time.monotonic(), False
         if found == wanted and os.path.exists(step.ban_file):
             return
-        if time.monotonic() > deadline or (found is None and _is_dead()):
+        if found is None and now - looked >= PAUSE:
+            is_dead, looked = _is_dead(), now
+        if is_dead or now - began > PATIENCE:
             if found == wanted:
                 raise HostError(f"jail {step.name} does not write {step.ban_file}\n" + _read_log())
             raise HostError(

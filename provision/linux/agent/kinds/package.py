@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from provision.linux.agent import host, memory
+from provision.linux.agent import bytecode, host, memory
 from provision.linux.agent.apt import Apt, reasons
+from provision.linux.agent.beside import Beside
 from provision.linux.agent.coming import record_coming
 from provision.linux.agent.host import HostError, run
 from provision.linux.agent.journal import Journal
@@ -32,35 +32,28 @@ def make(step: Install, journal: Journal) -> None:
 
 
 @contextmanager
-def installing(step: Install, journal: Journal) -> Iterator[None]:
+def installing(step: Install, journal: Journal) -> Iterator[Beside]:
     """Install packages during the block, and wait for apt at its end.
 
     apt records those that come with them before it installs the first. Only apt runs beside the block, so
     the journal has one writer.
     """
-    apt, failures = Apt(), list[BaseException]()
+    apt = Apt()
     # from here on the file has only what comes now
     memory.save(journal.manifest)
     host.remove(memory.coming_path())
     journal.on_failure(_undo)
-    thread = threading.Thread(target=_attempt, args=(step.packages, apt, failures))
-    thread.start()
+    known = bytecode.list_packages()
+    work = Beside(lambda: install(step.packages, apt))
     try:
-        yield
+        yield work
+        bytecode.compile_new(known, work.ended)
     finally:
-        thread.join()
+        work.wait()
         journal.notes.extend(apt.notes)
         journal.manifest.packages = sorted({*journal.manifest.packages, *memory.list_coming()})
-    if failures:
-        raise failures[0]
+    work.check()
     memory.save(journal.manifest)
-
-
-def _attempt(names: Sequence[str], apt: Apt, failures: list[BaseException]) -> None:
-    try:
-        install(names, apt)
-    except BaseException as error:  # noqa: BLE001 - whoever waits for the thread raises it
-        failures.append(error)
 
 
 def _undo() -> None:
@@ -136,6 +129,7 @@ def purge(names: Sequence[str]) -> None:
     ran = Apt().get("purge", *names)
     if ran.status:
         raise HostError(f"apt cannot remove {' '.join(names)}:\n{reasons(ran.output)}")
+    bytecode.forget(listed.splitlines())
     for timer in timers:
         host.remove(os.path.join(STAMPS, "stamp-" + timer))
     if os.path.isdir(STAMPS) and not os.listdir(STAMPS):

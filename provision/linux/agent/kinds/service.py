@@ -70,6 +70,8 @@ def bring_up(step: BringUp, before: ServiceState) -> None:
     ``before``: its state before units that were off began to start.
     """
     name = step.name
+    if not (before.active or step.answers) and read_state(name).active:
+        return  # as it has come up beside the others
     try:
         if not before.active:
             must(["systemctl", "start", name])
