@@ -15,6 +15,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
 
+from banstitch_shared.visible import spell_hidden
+
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
 
@@ -127,8 +129,8 @@ def list_texts(value: object) -> Iterator[str]:
 
 
 def escape(text: str, but: str = "\n\t") -> str:
-    """Return ``text`` with control characters ``but`` these in the spelling of a string literal."""
-    return "".join(c if c.isprintable() or c in but else repr(c)[1:-1] for c in text)
+    """Return ``text`` with hidden characters ``but`` these in the spelling of a string literal."""
+    return spell_hidden(text, but)
 
 
 def mask_plan(plan: SitePlan, secrets: Secrets) -> SitePlan:

@@ -13,12 +13,16 @@ from banstitch_shared.receiver_api import LIVE_PATH
 
 from provision.desired.context import Context, format_url_host
 from provision.desired.host_paths import (
-    DIGESTS,
+    ETC,
+    LOG_DIRECTORY,
     PAGE_REQUESTS,
     PAGE_SETTINGS,
     PAGE_USER,
+    RULES_MEMORY,
+    SHARED_DENIED,
     SPOOL,
     USER,
+    WATCH_MEMORY,
 )
 from provision.desired.templates import TEMPLATES, read_file, render
 from provision.errors import InputError
@@ -134,6 +138,7 @@ def _describe_settings(context: Context, settings: Settings) -> dict[str, object
         "idle": settings.page_idle,
         "longest": settings.page_session,
         "acts": settings.page_acts,
+        "shared": SHARED_DENIED if sharing_settings.list_groups(context) else "",
     }
 
 
@@ -159,7 +164,12 @@ def _render_units(context: Context, settings: Settings) -> list[File]:
         "runtime_directory": _RUNTIME_DIRECTORY,
         "bind": _bind(settings),
         "requests": PAGE_REQUESTS,
-        "digests": DIGESTS,
+        "etc": ETC,
+        "settings": PAGE_SETTINGS,
+        "tls": f"{ETC}/tls",
+        "log_directory": LOG_DIRECTORY,
+        "rules_memory": RULES_MEMORY,
+        "watch_memory": WATCH_MEMORY,
         "spool": SPOOL,
         "allow": _list_allowed(context, settings),
     }

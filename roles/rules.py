@@ -11,6 +11,7 @@ from pathlib import Path
 
 from provision.desired.context import Context
 from provision.desired.host_paths import (
+    ETC,
     EVENTS_LOG,
     LOG_DIRECTORY,
     LOOKED_UP,
@@ -21,8 +22,10 @@ from provision.desired.host_paths import (
     RULES_USER,
     SPOOL,
     USER,
+    WATCH_MEMORY,
 )
 from provision.desired.templates import TEMPLATES, read_file, render
+from provision.linux.agent.protocol.bounds import MEMORY
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
@@ -52,7 +55,8 @@ class Settings(RoleSettings):
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """Return the service, its settings, memory and logs, and the spool of its requests."""
-    settings = File(RULES_SETTINGS, _describe_settings(context), 0o640, "root", USER, check="json")
+    text = _describe_settings(context)
+    settings = File(RULES_SETTINGS, text, 0o640, "root", RULES_USER, check="json")
     app = _list_app_files()
     # the role `receiver` puts them in place
     shared = [file.id for file in deploy_modules(APP_DIRECTORY)]
@@ -135,6 +139,10 @@ def _render_units(context: Context) -> list[File]:
         "requests": REQUESTS,
         "spool": SPOOL,
         "events_log": EVENTS_LOG,
+        "etc": ETC,
+        "settings": RULES_SETTINGS,
+        # what the unit of root has no use for
+        "memories": (MEMORY, RULES_MEMORY, WATCH_MEMORY),
         "file_size": units.compute_file_limit(logs),
     }
     return [

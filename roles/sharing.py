@@ -11,14 +11,15 @@ from collections.abc import Mapping
 
 from provision.desired.context import Context, format_url_host
 from provision.desired.host_paths import (
-    DIGESTS,
     ETC,
     LOG_DIRECTORY,
+    RULES_MEMORY,
     SHARE,
     SHARE_SETTINGS,
     SHARE_USER,
     SPOOL,
     USER,
+    WATCH_MEMORY,
 )
 from provision.desired.templates import TEMPLATES, read_file, render
 from provision.errors import InputError
@@ -73,7 +74,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         raise InputError([build_problem(context, "share_port", message, remedy)])
     certificates = [part for group in groups for part in _list_certificates(context, group)]
     text = json.dumps(_describe_service(context), indent=1) + "\n"
-    settings = File(SHARE_SETTINGS, text, 0o640, "root", USER, check="json")
+    settings = File(SHARE_SETTINGS, text, 0o640, "root", SHARE_USER, check="json")
     app = [
         File(f"{_APP}/{path.name}", read_file(f"share/{path.name}"), check="python")
         for path in sorted((TEMPLATES / "share").glob("*.py"))
@@ -123,8 +124,11 @@ def _render_units(context: Context) -> tuple[File, File]:
         socket=_SOCKET,
         app_directory=APP_DIRECTORY,
         log_directory=LOG_DIRECTORY,
-        digests=DIGESTS,
-        tls=f"{ETC}/tls",
+        rules_memory=RULES_MEMORY,
+        watch_memory=WATCH_MEMORY,
+        etc=ETC,
+        settings=SHARE_SETTINGS,
+        share=SHARE,
     )
     return (
         File(f"{UNIT_DIRECTORY}/{_SOCKET}", socket, check="systemd-unit"),

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from provision.desired.context import Context
 from provision.desired.host_paths import (
-    DIGESTS,
+    ALARMS_CA,
     ETC,
     LOG_DIRECTORY,
+    SHARE,
     USER,
     WATCH_MEMORY,
     WATCH_SECRETS,
@@ -51,7 +52,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
     if not parts:
         return ()
     text = json.dumps(parts, indent=1) + "\n"
-    settings = File(WATCH_SETTINGS, text, 0o640, "root", USER, check="json")
+    settings = File(WATCH_SETTINGS, text, 0o640, "root", WATCH_USER, check="json")
     known = alarms.list_secrets(context) | abuseipdb.list_secrets(context)
     secrets = json.dumps(known, indent=1) + "\n"
     secret = File(WATCH_SECRETS, secrets, 0o640, "root", WATCH_USER, check="json")
@@ -118,6 +119,9 @@ def _render_unit() -> str:
         memory=Path(WATCH_MEMORY).name,
         own_group=WATCH_USER,
         log_directory=LOG_DIRECTORY,
-        digests=DIGESTS,
-        tls=f"{ETC}/tls",
+        etc=ETC,
+        settings=WATCH_SETTINGS,
+        secrets=WATCH_SECRETS,
+        ca=ALARMS_CA,
+        share=SHARE,
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
-from banstitch_shared.jails import describe_jail
 
 from provision.cli import ban_address
 from provision.cli.choosing import choose_sites
@@ -19,7 +18,7 @@ from provision.cli.fleet.run_files import (
 )
 from provision.cli.fleet.run_options import RunOptions
 from provision.cli.options import App, Flags
-from provision.cli.report import history, notes, status
+from provision.cli.report import bans, history, notes, status
 from provision.cli.runs import (
     create_job,
     open_process,
@@ -40,7 +39,7 @@ from provision.errors import InputError, Problem
 from provision.linux.agent.protocol.observe import Request
 from provision.masking import escape
 from provision.plan import Verb
-from provision.results import Exit, SiteResult, exit_code, format_timestamp
+from provision.results import Exit, SiteResult, exit_code
 from provision.sites.builder import Selected, Site
 from provision.sites.selection import ChosenSites
 
@@ -50,23 +49,8 @@ RequestBuilder = Callable[[Run], Callable[[Site], Request[Any]]]
 def show_bans(app: App, flags: Flags) -> Exit:
     """List the current bans of each site: start, end, reason, count."""
     results = ask_sites(app, flags, "bans", requests.ask_bans)
-    code = _show(app, flags, "bans", results, BANS, _build_ban_rows(results))
-    if not flags.json:
-        for line in _list_allowances(results):
-            click.echo(escape(app.secrets.mask(line)))
-    return code
-
-
-def _list_allowances(results: Sequence[SiteResult]) -> Iterator[str]:
-    """Yield a line for each allowance of each site."""
-    for site in results:
-        for target in site.targets:
-            for allowance in target.details.get("allowances", ()):
-                until = format_timestamp(allowance["until"])
-                yield (
-                    f"{site.name}: {allowance['network']} is allowed until {until}"
-                    f" ({allowance['why']}; {allowance['by']})"
-                )
+    lines = [*bans.list_shared(results), *bans.list_allowances(results)]
+    return _show_lines(app, flags, "bans", results, bans.HEADS, bans.build_rows(results), lines)
 
 
 def show_history(app: App, flags: Flags, last: int) -> Exit:
@@ -214,7 +198,7 @@ def show_alarms(app: App, flags: Flags) -> Exit:
     results = ask_sites(app, flags, "alarms", requests.ask_alarms)
     rows = notes.build_alarm_rows(results)
     lines = notes.list_channels(results, tested=False)
-    return _show_lines(app, flags, results, notes.HEADS, rows, lines)
+    return _show_lines(app, flags, "alarms", results, notes.HEADS, rows, lines)
 
 
 def test_channels(app: App, flags: Flags) -> Exit:
@@ -222,7 +206,7 @@ def test_channels(app: App, flags: Flags) -> Exit:
     asked = ask_sites(app, flags, "alarms", requests.ask_channels)
     results = [notes.mark_failed_channels(site) for site in asked]
     lines = notes.list_channels(results, tested=True)
-    return _show_lines(app, flags, results, (), (), lines)
+    return _show_lines(app, flags, "alarms", results, (), (), lines)
 
 
 def ask_sites(
@@ -239,9 +223,6 @@ def ask_sites(
         return requests.ask(run, selected, by_site[selected.site.name])
 
     return run_sites(app, flags, report, verb, chosen, ask_site, report_broken)
-
-
-BANS = ("site", "address", "detection", "since", "until", "events", "times", "why")
 
 
 def _show(
@@ -269,12 +250,13 @@ def _show(
 def _show_lines(
     app: App,
     flags: Flags,
+    verb: str,
     results: Sequence[SiteResult],
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
     lines: Sequence[str],
 ) -> Exit:
-    code = _show(app, flags, "alarms", results, heads, rows)
+    code = _show(app, flags, verb, results, heads, rows)
     for line in lines if not flags.json else ():
         click.echo(escape(app.secrets.mask(line)))
     return code
@@ -282,21 +264,3 @@ def _show_lines(
 
 def _is_troubled(site: SiteResult) -> bool:
     return any(target.error for target in site.targets)
-
-
-def _build_ban_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
-    return [
-        (
-            site.name,
-            ban["address"],
-            describe_jail(ban["jail"]),
-            format_timestamp(ban["since"]),
-            format_timestamp(ban["until"]),
-            str(ban["failures"]),
-            str(ban["count"]),
-            history.format_one_line(ban["why"]),
-        )
-        for site in results
-        for target in site.targets
-        for ban in (*target.details.get("bans", ()), *target.details.get("shared", ()))
-    ]

@@ -212,7 +212,14 @@ def resources(context: Context) -> tuple[Resource, ...]:
     entries = (
         settings.receiver_feed_limit * (3 if sharing_settings.list_groups(context) else 2) // 2
     )
-    socket, service = _render_units(settings, allowed, entries)
+    socket, service = units.render_units(
+        str(settings.receiver_listen),
+        settings.receiver_port,
+        settings.receiver_workers,
+        entries,
+        units.compute_log_limit(settings),
+        allowed,
+    )
     return (
         *_BASE,
         *tls.list_resources(context, settings, _list_certificate_names(context, settings)),
@@ -225,17 +232,6 @@ def resources(context: Context) -> tuple[Resource, ...]:
         units.render_rotation(settings),
         *units.filter_files(allowed),
         *_list_services(settings, (*app, service), socket),
-    )
-
-
-def _render_units(settings: Settings, allowed: Sequence[str], entries: int) -> tuple[File, File]:
-    return units.render_units(
-        str(settings.receiver_listen),
-        settings.receiver_port,
-        settings.receiver_workers,
-        entries,
-        units.compute_log_limit(settings),
-        allowed,
     )
 
 

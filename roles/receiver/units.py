@@ -13,7 +13,14 @@ from banstitch_shared.addresses import is_network
 from pydantic import Field
 
 from provision.desired.context import format_url_host
-from provision.desired.host_paths import EVENTS_LOG, LOG_DIRECTORY, RULES_LOG, RULES_USER, USER
+from provision.desired.host_paths import (
+    EVENTS_LOG,
+    LOG_DIRECTORY,
+    RULES_LOG,
+    RULES_USER,
+    SHARE,
+    USER,
+)
 from provision.desired.templates import render
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
@@ -119,6 +126,7 @@ def render_units(
         socket=SOCKET,
         app_directory=APP_DIRECTORY,
         log_directory=LOG_DIRECTORY,
+        share=SHARE,
         runtime_directory=RUNTIME_DIRECTORY,
         workers=workers,
         memory=f"{memory}M",

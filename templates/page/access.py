@@ -54,15 +54,11 @@ class Access:
         self._proxies: list[Network] = [ipaddress.ip_network(text) for text in settings.proxies]
         self._header = "HTTP_" + settings.header.upper().replace("-", "_")
 
-    def find_visitor(
-        self, environ: Mapping[str, str], cookie: str, now: float
-    ) -> Optional[Visitor]:  # noqa: UP045
+    def find_visitor(self, environ: Mapping[str, str], cookie: str) -> Optional[Visitor]:  # noqa: UP045
         """Return the user of a session; if a proxy names a user, the session must be theirs."""
         settings = self._settings
         session = (
-            self._store.find_session(cookie, settings.idle, settings.longest, now)
-            if cookie
-            else None
+            self._store.find_session(cookie, settings.idle, settings.longest) if cookie else None
         )
         named = self.find_named(environ)
         if session is None or (named and session.name != named):
@@ -81,12 +77,12 @@ class Access:
         name = environ.get(self._header, "")
         return name if name in self._settings.users else ""
 
-    def begin(self, name: str, environ: Mapping[str, str], now: float) -> str:
+    def begin(self, name: str, environ: Mapping[str, str]) -> str:
         """Begin a session, and return its cookie."""
         proof = make_proof(name, self._settings.users[name])
-        return self._store.begin_session(name, proof, str(self.find_client(environ)), now)
+        return self._store.begin_session(name, proof, str(self.find_client(environ)))
 
-    def log_in(self, name: str, password: str, environ: Mapping[str, str], now: float) -> bool:
+    def log_in(self, name: str, password: str, environ: Mapping[str, str]) -> bool:
         """Return whether this is the password of a user.
 
         Raises:
@@ -99,7 +95,7 @@ class Access:
             Limit(keys[1], OF_NAME, QUARTER),
             Limit("all", OF_ALL, MINUTE),
         )
-        if not self._store.take_attempts(limits, now):
+        if not self._store.take_attempts(limits):
             raise TooMany
         user = self._settings.users.get(name)
         known = user.password if user else ""

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from banstitch_shared.addresses import parse_network, spell_ban
+from banstitch_shared.visible import is_visible
 
 UNBAN, ALLOW, UNALLOW = ACTS = ("unban", "allow", "unallow")
 # Seconds of an allowance: for longer ones there is the command line.
@@ -68,7 +69,7 @@ def check_reason(why: str) -> None:
     if not SHORTEST_REASON <= len(why) <= LONGEST_REASON or why != why.strip():
         words = (SHORTEST_REASON, LONGEST_REASON)
         raise ValueError("a reason of %d to %d characters is needed" % words)
-    if not why.isprintable():
+    if not is_visible(why):
         raise ValueError("the reason must be one line of printable characters")
 
 

@@ -155,4 +155,4 @@ def add_pages(app: Application) -> None:
 def find_visitor(state: State) -> Optional[Visitor]:  # noqa: UP045 - Python 3.9
     """Return the user who asks, or None."""
     cookie = request.cookies.get(COOKIE, "")
-    return state.access.find_visitor(request.environ, cookie, time.time())
+    return state.access.find_visitor(request.environ, cookie)

@@ -20,7 +20,8 @@ from banstitch_shared.allowances import (
     read_allowances,
 )
 from banstitch_shared.ban_file import Ban, find_ban_file, list_jails, salvage_bans
-from banstitch_shared.unbans import describe_remaining, is_meant
+from banstitch_shared.shared_bans import read_imported, select_touching
+from banstitch_shared.unbans import describe_remaining, describe_shared, is_meant
 from rules.requests import ask_fail2ban
 
 from page.acts import BY, UNALLOW, UNBAN, Act
@@ -66,7 +67,10 @@ def unban(settings: Settings, act: Act) -> list[str]:
     still = describe_remaining(set(left), wanted)
     if not said:
         said = ["%s had no ban of its own" % act.network]
-    return said + still + (["to free it all the same, allow it"] if still else [])
+    if still:
+        still.append("to free it all the same, allow it")
+    shared = select_touching(read_imported(settings.shared, time.time()), wanted)
+    return said + still + describe_shared(shared, wanted)
 
 
 def allow(settings: Settings, act: Act, now: float) -> list[str]:

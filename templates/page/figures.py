@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from banstitch_shared.audit_file import read_newest_first
+from banstitch_shared.audit_file import NewestLines
 
 DAY, HOUR = 86400, 3600
 DAYS, HOURS = 14, 24
@@ -62,11 +62,8 @@ def count_bans(audit: str, now: float) -> tuple[Mapping[int, int], float, Mappin
     """Return {day: bans}, since when, and {jail: guesses kept out}."""
     by_day: Counter[int] = Counter()
     kept: Counter[str] = Counter()
-    oldest, left = 0.0, MOST_READ
-    for line in read_newest_first(audit, lenient=True):
-        left -= len(line) + 1
-        if left < 0:
-            return by_day, oldest, kept
+    oldest, lines = 0.0, NewestLines(audit, MOST_READ)
+    for line in lines:
         ban = _BAN.match(line)
         if ban:
             oldest, until = float(ban[1]), float(ban[3])
@@ -75,7 +72,7 @@ def count_bans(audit: str, now: float) -> tuple[Mapping[int, int], float, Mappin
             by_day[int(oldest // DAY)] += 1
             lasted = (now if until < 0 else min(now, until)) - oldest
             kept[ban[2].decode()] += estimate_kept_out(line, max(lasted, 0.0))  # type: ignore[assignment]
-    return by_day, 0.0, kept
+    return by_day, oldest if lines.are_cut else 0.0, kept
 
 
 def estimate_kept_out(line: bytes, lasted: float) -> float:
@@ -90,11 +87,8 @@ def count_events(path: str, now: float) -> tuple[Mapping[int, int], Mapping[int,
     """Return {hour: failures}, {hour: logins}, and since when."""
     failures: Counter[int] = Counter()
     logins: Counter[int] = Counter()
-    oldest, left = 0.0, MOST_READ
-    for line in read_newest_first(path, lenient=True):
-        left -= len(line) + 1
-        if left < 0:
-            return failures, logins, oldest
+    oldest, lines = 0.0, NewestLines(path, MOST_READ)
+    for line in lines:
         event = _EVENT.match(line)
         if event:
             oldest = float(event[1])
@@ -102,7 +96,7 @@ def count_events(path: str, now: float) -> tuple[Mapping[int, int], Mapping[int,
                 break
             count = logins if event[3] == b"success" else failures
             count[int(oldest // HOUR)] += 1
-    return failures, logins, 0.0
+    return failures, logins, oldest if lines.are_cut else 0.0
 
 
 class Bar(NamedTuple):

@@ -2,7 +2,8 @@
 
 The page faces people's browsers, so it may ask for three things only: to unban one source, to allow one
 source for at most 7 days, and to take back what the page allowed. Root looks up the author's role itself.
-Acts within an hour are capped for each author and for the page as a whole, and each is in the audit.
+Acts within an hour are capped for each author and for the page as a whole, and each is in the audit. The hour
+is one of seconds since the boot, so that a clock that is set lifts no limit.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from banstitch_shared.service import replace_file
+from banstitch_shared.service import read_uptime, replace_file
 from rules.requests import take_files
 
 from page.acts import Act, read_act
@@ -56,12 +57,12 @@ def handle(settings: Settings, text: bytes, now: float) -> None:
         return
     try:
         check_author(settings, act)
-        take_turn(settings, act, now)
+        take_turn(settings, act)
         said, ok = carry_out(settings, act, now), True
     except (Refused, OSError) as error:
         said, ok = [str(error)], False
         print("%s of %s by %s: %s" % (act.do, act.network, act.by, error), file=sys.stderr)  # noqa: T201
-    keep_answer(settings, act, now, {"ok": ok, "said": [each[:LONGEST] for each in said]})
+    keep_answer(settings, act, {"ok": ok, "said": [each[:LONGEST] for each in said]})
 
 
 def check_author(settings: Settings, act: Act) -> None:
@@ -71,9 +72,9 @@ def check_author(settings: Settings, act: Act) -> None:
         raise Refused("%s may not do this" % act.by)
 
 
-def take_turn(settings: Settings, act: Act, now: float) -> None:
+def take_turn(settings: Settings, act: Act) -> None:
     """Count an act. Raises Refused if its author, or the page as a whole, did enough within this hour."""
-    path = os.path.join(settings.answers, ACTS)
+    path, now = os.path.join(settings.answers, ACTS), read_uptime()
     done = [(float(at), str(by)) for at, by in _read(path, []) if now - HOUR < float(at) <= now]
     own = sum(by == act.by for _, by in done)
     if own >= settings.acts or len(done) >= WHOLE_PAGE * settings.acts:
@@ -81,9 +82,9 @@ def take_turn(settings: Settings, act: Act, now: float) -> None:
     _write(path, [*done, (now, act.by)])
 
 
-def keep_answer(settings: Settings, act: Act, now: float, answer: dict[str, object]) -> None:
+def keep_answer(settings: Settings, act: Act, answer: dict[str, object]) -> None:
     """Keep an answer for the page, beside the last ones."""
-    path = os.path.join(settings.answers, ANSWERS)
+    path, now = os.path.join(settings.answers, ANSWERS), read_uptime()
     kept = dict(_list_recent(_read(path, {}), now))
     _write(path, {**kept, act.id: {**answer, "at": now}})
 

@@ -46,6 +46,8 @@ class Settings(NamedTuple):
     logs: str = "/var/log/banstitch"
     rules_memory: str = "/var/lib/banstitch-rules"
     counts: str = "/run/banstitch/counts"
+    # what the receiver denies for other sites; empty: no bans are shared
+    shared: str = ""
     # sessions and attempts to log in
     state: str = "/run/banstitch-page/state.db"
     # requests to root, and what root says about them

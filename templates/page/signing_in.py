@@ -5,7 +5,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later.
 
 from __future__ import annotations
 
-import time
+from typing import cast
 
 from flask import Response, redirect, request
 
@@ -28,9 +28,8 @@ def show_form(state: State, message: str = "", code: int = 200) -> Response:
 def log_in(state: State) -> Response:
     """Begin a session if the password is right."""
     name, password = request.form.get("name", ""), request.form.get("password", "")
-    now = time.time()
     try:
-        is_right = state.access.log_in(name, password, request.environ, now)
+        is_right = state.access.log_in(name, password, request.environ)
     except TooMany:
         return show_form(state, WAIT, 429)
     if not is_right:
@@ -41,7 +40,7 @@ def log_in(state: State) -> Response:
 def welcome(state: State, name: str, path: str) -> Response:
     """Begin a session, and go to a page of ours."""
     response = go_to(path if path.startswith("/") and not path.startswith("//") else "/")
-    cookie = state.access.begin(name, request.environ, time.time())
+    cookie = state.access.begin(name, request.environ)
     response.set_cookie(COOKIE, cookie, secure=True, httponly=True, samesite="Strict", path="/")
     return response
 
@@ -66,6 +65,5 @@ def end_session(state: State, visitor: Visitor) -> Response:
 
 def go_to(path: str) -> Response:
     """Return a redirect to a path."""
-    response = redirect(path, 303)
-    assert isinstance(response, Response)
-    return response
+    # Flask 1 of Debian 11 would return one of another class
+    return cast(Response, redirect(path, 303, Response))

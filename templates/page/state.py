@@ -8,19 +8,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import jinja2
 from banstitch_shared.allowances import Allowance, find_allowances, read_allowances
 from banstitch_shared.jails import describe_jail
 from banstitch_shared.spans import format_age, format_span
+from receiver.pages import load_templates
 
 from page.access import Access
 from page.bans import Bans
 from page.figures import FigureSource
 from page.settings import Settings
 from page.store import Store
-from page.texts import format_left, format_time, make_printable
+from page.texts import format_left, format_time
 
 if TYPE_CHECKING:
+    import jinja2
     from receiver.access import Peers
     from receiver.names import Names
 
@@ -40,7 +41,7 @@ class State:
         self.audit = os.path.join(settings.logs, "audit.log")
         self.evidence = os.path.join(settings.logs, "evidence.log")
         self.figures = FigureSource(self.audit, os.path.join(settings.logs, "events.log"))
-        self.templates = load_templates()
+        self.templates = make_templates()
 
     def warm_up(self, now: float) -> None:
         """Do what would make the first visitor wait."""
@@ -56,16 +57,9 @@ class State:
             return []
 
 
-def load_templates() -> jinja2.Environment:
-    """Return the templates, which lie beside this module."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=make_printable,
-    )
+def make_templates() -> jinja2.Environment:
+    """Return the templates, with the filters that they use."""
+    environment = load_templates(__file__)
     environment.filters.update(
         age=format_age, left=format_left, span=format_span, moment=format_time, rule=describe_jail
     )

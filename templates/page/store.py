@@ -1,6 +1,8 @@
 """Sessions and attempts to log in, which all workers share, in a database in /run.
 
-A session is known by the digest of its cookie, so that nobody who reads the file can take one over.
+A session is known by the digest of its cookie, so that nobody who reads the file can take one over. Times
+are seconds since the boot, with which /run begins empty: a clock that is set ends no session, and none lasts
+longer for it.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -13,6 +15,8 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
+
+from banstitch_shared.service import read_uptime
 
 # Sessions of one user, and of all; rows of attempts. The oldest give way.
 MOST_OF_USER, MOST_SESSIONS, MOST_ATTEMPTS = 20, 2000, 20000
@@ -50,7 +54,7 @@ class Limit(NamedTuple):
 
 
 class Store:
-    """The database. Times in epoch seconds."""
+    """The database."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -70,9 +74,9 @@ class Store:
         finally:
             base.close()
 
-    def begin_session(self, name: str, proof: str, peer: str, now: float) -> str:
+    def begin_session(self, name: str, proof: str, peer: str) -> str:
         """Begin a session, and return its cookie."""
-        cookie = secrets.token_urlsafe(32)
+        cookie, now = secrets.token_urlsafe(32), read_uptime()
         values = (secrets.token_hex(8), name, secrets.token_urlsafe(32), proof, peer, now, now)
         with self._open() as base:
             base.execute(
@@ -82,10 +86,9 @@ class Store:
             _trim(base, "1", (), MOST_SESSIONS)
         return cookie
 
-    def find_session(
-        self, cookie: str, idle: float, longest: float, now: float
-    ) -> Optional[Session]:  # noqa: UP045
-        """Return the session of a cookie, unless it was idle too long or is too old."""
+    def find_session(self, cookie: str, idle: float, longest: float) -> Optional[Session]:  # noqa: UP045
+        """Return the session of a cookie, unless it was idle too long or is too old, in seconds."""
+        now = read_uptime()
         with self._open() as base:
             row = base.execute(
                 "SELECT %s FROM sessions WHERE key = ?" % _COLUMNS, (_digest(cookie),)
@@ -105,8 +108,9 @@ class Store:
         with self._open() as base:
             base.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
-    def list_sessions(self, idle: float, longest: float, now: float) -> list[Session]:
+    def list_sessions(self, idle: float, longest: float) -> list[Session]:
         """Return the sessions that may go on, the last one used first."""
+        now = read_uptime()
         with self._open() as base:
             rows = base.execute(
                 "SELECT %s FROM sessions WHERE seen >= ? AND created >= ? ORDER BY seen DESC LIMIT 200"
@@ -115,11 +119,12 @@ class Store:
             ).fetchall()
         return [Session(*row) for row in rows]
 
-    def take_attempts(self, limits: Sequence[Limit], now: float) -> bool:
+    def take_attempts(self, limits: Sequence[Limit]) -> bool:
         """Count one attempt of each kind, and return whether all were within their limits.
 
         What is over a limit is not counted, so that a limit ends although attempts go on.
         """
+        now = read_uptime()
         with self._open() as base:
             for limit in limits:
                 count = base.execute(

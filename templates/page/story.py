@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from banstitch_shared.audit_file import read_newest_first
+from banstitch_shared.audit_file import NewestLines
 from banstitch_shared.eventlog import read_line
 
 # Bytes that one search reads at most, and the rows of its answer.
@@ -76,15 +76,14 @@ def _search(
 ) -> Found:
     """Return the newest rows that fit; ``may_fit`` saves reading most of the lines."""
     rows: list[Any] = []
-    left = MOST_READ
-    for line in read_newest_first(path, lenient=True):
-        left -= len(line) + 1
-        if left < 0 or len(rows) == MOST_ROWS:
+    lines = NewestLines(path, MOST_READ)
+    for line in lines:
+        if len(rows) == MOST_ROWS:
             return Found(rows, True)
         row = read(line) if may_fit(line) else None
         if row is not None and fits(row):
             rows.append(row)
-    return Found(rows, False)
+    return Found(rows, lines.are_cut)
 
 
 def read_entry(line: bytes) -> Any:

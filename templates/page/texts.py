@@ -1,4 +1,4 @@
-"""Spell times and texts for people.
+"""Spell times for people.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -12,14 +12,6 @@ from banstitch_shared.spans import format_span
 
 # What ends later is shown without a date.
 _LATEST = 2.5e11
-
-
-def make_printable(value: object) -> object:
-    """Return a text in which everything that cannot be seen is spelled out: attackers typed some of it."""
-    # markup of ours is a class of its own
-    if type(value) is not str or value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
 
 
 def format_time(moment: float) -> str:

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from banstitch_shared.addresses import Network, parse_network, spell_network
 from banstitch_shared.alarm_file import read_alarms
+from banstitch_shared.allowances import Allowance
 from banstitch_shared.jails import describe_jail
+from banstitch_shared.service import read_uptime
+from banstitch_shared.shared_bans import Imported, read_imported, select_touching
 from banstitch_shared.shield_file import describe_shield, read_shield
 from flask import Response, request
 
 from page import figures, story
 from page.access import Visitor
 from page.acts import check_source
+from page.bans import MOST_FOUND
 from page.counters import list_rhythms, read_counters
 from page.settings import ADMIN
 from page.state import State
@@ -107,6 +112,7 @@ def show_address(state: State, visitor: Visitor) -> Response:
     text, bans = spell_network(wanted), state.bans.find(wanted, now)
     names = list(dict.fromkeys([text, *_list_sources(wanted, state), *(b.address for b in bans)]))
     entries = story.find_entries(state.audit, names, lambda entry: entry.address in names)
+    allowed = state.read_allowances(now)
     return render(
         state,
         "address.html",
@@ -115,8 +121,9 @@ def show_address(state: State, visitor: Visitor) -> Response:
         asked=text,
         message="",
         bans=bans,
+        shared=_list_shared(state, wanted, allowed, now),
         freed=text if _is_source(text) else "",
-        allowances=[a for a in state.read_allowances(now) if _touches(a.network, wanted)],
+        allowances=[a for a in allowed if _touches(a.network, wanted)],
         entries=entries,
         events=story.find_events(state.evidence, names),
         durations=DURATIONS,
@@ -137,6 +144,18 @@ def _is_source(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _list_shared(
+    state: State, wanted: Network, allowed: Sequence[Allowance], now: float
+) -> list[Imported]:
+    """Return the bans of other sites that deny a part of a network, but none that an allowance ended."""
+    denied = select_touching(read_imported(state.settings.shared, now), wanted)
+    return [
+        each
+        for each in denied[:MOST_FOUND]
+        if not any(_touches(a.network, parse_network(each.address)) for a in allowed)
+    ]
 
 
 def _touches(network: str, wanted: Network) -> bool:
@@ -207,7 +226,6 @@ def show_sessions(state: State, visitor: Visitor) -> Response:
     """Show who is logged in."""
     if visitor.user.role != ADMIN:
         return refuse(state, 403, "You may not see this.", visitor)
-    settings, now = state.settings, time.time()
-    sessions = state.store.list_sessions(settings.idle, settings.longest, now)
-    users = sorted(settings.users.items())
-    return render(state, "sessions.html", visitor, now=now, sessions=sessions, users=users)
+    sessions = state.store.list_sessions(state.settings.idle, state.settings.longest)
+    users, uptime = sorted(state.settings.users.items()), read_uptime()
+    return render(state, "sessions.html", visitor, uptime=uptime, sessions=sessions, users=users)

@@ -20,9 +20,10 @@ from typing import NamedTuple
 
 from banstitch_shared.ban_file import Ban
 from banstitch_shared.jails import bans_systems
+from banstitch_shared.shared_bans import Imported
 
 from receiver.files import Signature, Unavailable
-from receiver.imports import Imported, Imports
+from receiver.imports import Imports
 from receiver.quiet_hours import QuietHours
 from receiver.shield import Shield
 from receiver.spool import Bans

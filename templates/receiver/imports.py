@@ -14,7 +14,7 @@ import contextlib
 import ipaddress
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from banstitch_shared.addresses import Networks, parse_network, unmap_network
 from banstitch_shared.allowances import find_allowances, read_allowances
@@ -22,9 +22,11 @@ from banstitch_shared.looked_up import LookedUp
 from banstitch_shared.shared_bans import (
     LARGEST,
     STALE,
+    Imported,
     SharedBan,
     find_answer,
     find_list,
+    format_imported,
     parse_list,
 )
 from banstitch_shared.untrusted import read_small_file
@@ -42,16 +44,6 @@ _MOST_TRUSTED = 64 << 20
 _MOST_JUDGED = 200_000
 
 Peer = tuple[str, str]  # group and site
-
-
-class Imported(NamedTuple):
-    """An address that the feed denies because peers banned it. ``sites``: those that offer it."""
-
-    address: str
-    until: float
-    since: float
-    jail: str
-    sites: tuple[str, ...]
 
 
 class Spared:
@@ -223,11 +215,6 @@ class Imports:
         """Leave what counts for `bans`. The file is in memory, and all workers write the same."""
         path = self._share["denied"]
         new = "%s.%d" % (path, os.getpid())
-        lines = [
-            "%s %d %d %s %s\n"
-            % (each.address, each.until, each.since, each.jail, ",".join(each.sites))
-            for each in denied
-        ]
         with contextlib.suppress(OSError), open(new, "w", encoding="ascii") as stream:
-            stream.write("".join(lines))
+            stream.write(format_imported(denied))
             os.replace(new, path)

@@ -5,7 +5,6 @@ Managed by Banstitch: changes made here are overwritten.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections import Counter
@@ -13,17 +12,19 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import jinja2
 from banstitch_shared.alarm_file import Alarms
-from banstitch_shared.audit_file import read_newest_first
+from banstitch_shared.audit_file import NewestLines
 from banstitch_shared.ban_file import FOREVER
 from banstitch_shared.jails import describe_jail
 from banstitch_shared.spans import DAY, format_age, format_span
 
 from receiver.files import Unavailable
 from receiver.metrics import list_endings
+from receiver.pages import load_templates
 
 if TYPE_CHECKING:
+    import jinja2
+
     from receiver.state import State
 
 HEADERS = {
@@ -45,14 +46,7 @@ BAN = re.compile(rb'\{"at": ([0-9]{1,12}(?:\.[0-9]+)?), "what": "ban"')
 @lru_cache(maxsize=1)
 def load_template() -> jinja2.Template:
     """Return the template of the page, which lies beside this module."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("status.html")
+    return load_templates(__file__).get_template("status.html")
 
 
 def render_page(state: State, now: float) -> str:
@@ -159,13 +153,10 @@ def count_bans_by_day(path: str) -> tuple[Mapping[int, int], float]:
     Only as much of the end of the audit is read as takes a moment.
     """
     by_day: Counter[int] = Counter()
-    oldest, left = 0.0, TAIL
-    for line in read_newest_first(path, lenient=True):
-        left -= len(line) + 1
-        if left < 0:
-            return by_day, oldest
+    oldest, lines = 0.0, NewestLines(path, TAIL)
+    for line in lines:
         ban = BAN.match(line)
         if ban:
             oldest = float(ban.group(1))
             by_day[int(oldest // DAY)] += 1
-    return by_day, 0
+    return by_day, oldest if lines.are_cut else 0.0

@@ -24,6 +24,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Union
 
+from banstitch_shared.service import read_uptime
+
 from rules.settings import TRUSTED
 
 SPOOL = "/var/spool/banstitch-requests"
@@ -174,7 +176,7 @@ def carry_out(request: Union[Request, Turn]) -> None:  # noqa: UP007 - Python 3.
             call(jail, "note", {"what": "alarm", **details})
         return
     for jail, address in find_bans(request):
-        if not take_turn(time.time()):
+        if not take_turn(read_uptime()):
             print("%s stays banned: %d bans ended within an hour" % (address, MOST))  # noqa: T201
             return
         call(jail, "unban_by_hand", {"address": address, "why": who, "by": USER})
@@ -224,7 +226,7 @@ def spell(source: Network) -> str:
 
 
 def take_turn(now: float) -> bool:
-    """Return whether one more ban may end within this hour."""
+    """Return whether one more ban may end within this hour; ``now``: seconds since the boot."""
     ended: list[float] = []
     with contextlib.suppress(OSError, ValueError, TypeError), open(ENDED) as stream:
         ended = [at for at in map(float, json.load(stream)) if now - HOUR < at <= now]

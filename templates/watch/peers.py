@@ -30,6 +30,7 @@ from banstitch_shared.shared_bans import (
     parse_list,
     read_site,
 )
+from banstitch_shared.visible import spell_hidden
 
 from watch.deadline import Deadline
 from watch.jobs import Job, Part
@@ -114,7 +115,7 @@ class Puller:
                 "ALARM: the bans of site %s (group %s) cannot be taken: %s",
                 self._peer.site,
                 self._peer.group,
-                "".join(c if c.isprintable() else "?" for c in why[:300]),
+                spell_hidden(why[:300]),
             )
             self._error = why
 

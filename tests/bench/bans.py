@@ -2,6 +2,9 @@
 
     python -m tests.bench.bans [--attackers 10000] [--bans 100000] [--recipe 1000]
 
+The end measures the page of a help desk with these bans: over https, each request with a connection of its
+own, and its first paint in headless Chromium.
+
 The limit for attackers who all come at once applies to http, as in the recipe. With https, the default,
 each event is a handshake of its own, and the client computes half of it on this machine, too.
 
@@ -20,8 +23,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from tests.bench import page
 from tests.bench.host import JAIL, LINE, Bench, apply, deploy_site
 from tests.bench.load import post, run
+from tests.e2e.page_site import page_settings
 from tests.e2e.poller import Poller, feed
 
 RECIPE_LIST = "/var/tmp/blocked_ips_list.txt"
@@ -147,6 +152,13 @@ def measure_one_more(bench: Bans, number: int) -> None:
     bench.report("one more ban in the feed", f"{seconds:.2f} s", "within 2 s", seconds <= 2)
 
 
+def ban_one(bench: Bans, number: int) -> None:
+    """Ban one more address, and wait for it."""
+    address = make_address(number, 50)
+    bench.ban(JAIL, [address])
+    wait_until(lambda: address in feed(bench.site))
+
+
 def measure_recipe(bench: Bans, bans: int) -> None:
     """Measure bans and a restart with the recipe's action."""
     write = "cat > /etc/fail2ban/{0}; touch " + RECIPE_LIST
@@ -195,7 +207,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--recipe", type=int, default=1_000, help="bans of the recipe's action")
     options = parser.parse_args(argv)
     settings = "receiver_rate: 100000\nreceiver_burst: 1000000\n"
-    settings += "receiver_ban_limit: 1000000\ndetection_ban_time: 1d"
+    settings += "receiver_ban_limit: 1000000\ndetection_ban_time: 1d\n" + page_settings()
     with deploy_site(settings) as site:
         bench = Bans(site)
         measure_same_number_as_recipe(bench, options.recipe)
@@ -207,6 +219,7 @@ def main(argv: list[str] | None = None) -> int:
         apply(site)
         measure_many_attackers(bench, options.attackers, 44)
         measure_restart(bench, options.bans)
+        page.measure(bench, lambda number: ban_one(bench, number))
     return 1 if bench.missed else 0
 
 

@@ -140,6 +140,7 @@ class LabSite:
             f"          ansible_user: {self._user}\n"
             f"          ansible_ssh_private_key_file: {self.host.private_key}\n"
             f"          receiver_listen: {self.host.address}\n"
+            f"          page_listen: {self.host.address}\n"  # all hosts have one network
             "          receiver_allow: [127.0.0.0/8]\n"  # all of the lab is behind one interface
             "          receiver_accept_documentation: true\n"
             + (become if self._user == "admin" else "")

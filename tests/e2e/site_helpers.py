@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
 from tests.e2e.labsite import LabSite
+from tests.lab.debian import DebianHost
 
 ATTACKER = "198.51.100.23"
 EVENT = (
@@ -78,3 +80,31 @@ def list_leftovers(site: LabSite) -> list[str]:
 
 
 FAIL2BAN = {"bullseye": "0.11", "bookworm": "1.0", "trixie": "1.1"}
+
+
+# Prints the files of ours that a service can read, as its user and in its view of the file system.
+LIST_READABLE = """
+pid=$(systemctl show -p MainPID --value {unit})
+groups=$(awk '/^Groups:/{{$1 = ""; gsub(" +", ",", $0); print substr($0, 2)}}' /proc/$pid/status)
+nsenter --target $pid --mount setpriv --reuid $(stat -c %u /proc/$pid) --regid banstitch --groups $groups \\
+  sh -c 'find /etc/banstitch /var/lib/banstitch* /var/log/banstitch /var/spool/banstitch* \\
+  -type f -readable' 2>/dev/null
+true
+"""
+# What the page needs of our folders.
+PAGE_READABLE = {
+    "/etc/banstitch/page.json",
+    "/etc/banstitch/tls/server.pem",
+    "/var/lib/banstitch-rules",
+    "/var/log/banstitch",
+    "/var/spool/banstitch",
+}
+
+
+def list_readable(host: DebianHost, unit: str) -> set[str]:
+    """Return what a service can read of our folders: the files of /etc/banstitch, and the other folders."""
+    # whatever is hidden must stay so when it is replaced, as `rotate` does
+    replace = "cd /etc/banstitch && cp -p digests.json new && mv new digests.json"
+    host.console(replace, check=True)
+    found = host.console(LIST_READABLE.format(unit=unit), check=True).stdout.split()
+    return {path if path.startswith("/etc/") else str(PurePosixPath(path).parent) for path in found}

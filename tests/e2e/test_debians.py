@@ -10,8 +10,19 @@ import pytest
 
 from tests.bench.load import get, post, run
 from tests.e2e.labsite import LabSite, fortigate_options
+from tests.e2e.page_site import Client, page_settings
 from tests.e2e.poller import trusting
-from tests.e2e.site_helpers import ATTACKER, EVENT, FAIL2BAN, denied, history, tokens
+from tests.e2e.site_helpers import (
+    ATTACKER,
+    EVENT,
+    FAIL2BAN,
+    PAGE_READABLE,
+    denied,
+    history,
+    list_leftovers,
+    list_readable,
+    tokens,
+)
 from tests.lab.roots import build_bare_root, build_ready_root
 from tests.lab.stopwatch import within
 from tests.unit.receiver.hostile_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
@@ -45,6 +56,15 @@ def a_login_that_is_no_text_is_refused_like_any_other(site: LabSite) -> None:
     assert "Traceback" not in journal
 
 
+def the_page_frees(site: LabSite, address: str) -> None:
+    """The page runs on the Flask, the gunicorn and the systemd of each Debian."""
+    support = Client(site)
+    assert support.log_in("support").status == 303
+    assert support.get("/figures").status == 200
+    assert f"{address} was unbanned" in support.act("unban", address).text
+    assert list_readable(site.host, "banstitch-page") == PAGE_READABLE
+
+
 def test_a_first_apply_works_where_the_package_starts_fail2ban(tmp_path: Path) -> None:
     """Debian 13's own jail needs no log file, so fail2ban runs before our jails are in place."""
     with LabSite(tmp_path / "inventory", build_bare_root("trixie")) as site:
@@ -55,7 +75,8 @@ def test_a_first_apply_works_where_the_package_starts_fail2ban(tmp_path: Path) -
 
 @pytest.mark.parametrize("suite", FAIL2BAN)
 def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -> None:
-    with LabSite(tmp_path / "inventory", build_ready_root(suite), [fortigate_options()]) as site:
+    units, root = [fortigate_options()], build_ready_root(suite)
+    with LabSite(tmp_path / "inventory", root, units, settings=page_settings()) as site:
         version = site.host.console(["fail2ban-client", "--version"], check=True).stdout
         assert FAIL2BAN[suite] in version
         before = site.list_files()
@@ -80,6 +101,8 @@ def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -
 
         assert site.run("ban", "203.0.113.5", "--for", "-1").code == 0
         assert site.run("unban", ATTACKER).code == 0
+        assert site.run("ban", "203.0.113.6").code == 0
+        the_page_frees(site, "203.0.113.6")
         site.host.console("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)
         verified = site.run("verify")
         # the hostile posts above could not be read: that is no site that is well
@@ -88,8 +111,10 @@ def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -
         assert "posts of the last 24 hours could not be read" in verified.out
         assert denied(site, "203.0.113.5")
         assert not denied(site, ATTACKER)
+        assert not denied(site, "203.0.113.6")
         assert site.run("plan").code == 0
 
-        gone = site.run("teardown", "-y")
+        gone = site.run("teardown", "-y", "--purge-data")
         assert gone.code == 0, gone.out + gone.err
         assert site.list_files() == before
+        assert list_leftovers(site) == []

@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 from provision.cli.main import cli
+from tests.e2e.site_helpers import list_readable
 from tests.e2e.three_sites import NAMES, ThreeSites, list_states
 from tests.lab.stopwatch import within
 
@@ -32,6 +33,16 @@ TRACES = (
     "ls -d /etc/banstitch /opt/banstitch /var/lib/banstitch* /run/banstitch* 2>/dev/null;"
     " systemctl list-unit-files | grep banstitch; getent passwd | grep banstitch; true"
 )
+# What each service can read of our folders.
+BANS, RULES, WATCH = "/var/spool/banstitch", "/var/lib/banstitch-rules", "/var/lib/banstitch-watch"
+ETC, LOGS = "/etc/banstitch", "/var/log/banstitch"
+PEERS = {f"{ETC}/share/lab.pem", f"{ETC}/share/lab-ca.pem"}
+READABLE = {
+    "banstitch-receiver": {f"{ETC}/digests.json", BANS, RULES, WATCH, LOGS},
+    "banstitch-rules": {f"{ETC}/rules.json", BANS, RULES, WATCH, LOGS},
+    "banstitch-watch": {f"{ETC}/watch.json", f"{ETC}/watch.secret", BANS, RULES, WATCH, *PEERS},
+    "banstitch-share": {f"{ETC}/share.json", BANS, *PEERS},
+}
 
 
 @pytest.fixture
@@ -105,7 +116,9 @@ def test_a_ban_is_denied_at_all_sites_until_its_site_leaves(sites: ThreeSites) -
     log = sites.hosts["bh3"].console
     assert within(60, lambda: "it answers 403" in log("journalctl -u banstitch-watch").stdout)
 
-    # the service runs as somebody who may not write, and who may not see the tokens
+    # each service sees what it needs
+    for name, seen in READABLE.items():
+        assert list_readable(sites.hosts["bh1"], name) == seen, name
     unit = sites.hosts["bh1"].console("systemctl show banstitch-share -p User -p SubState").stdout
     assert "User=banstitch-share" in unit
     assert "SubState=running" in unit

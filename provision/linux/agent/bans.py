@@ -14,10 +14,10 @@ from contextlib import suppress
 from banstitch_shared import ban_file
 from banstitch_shared.addresses import Network, parse_network
 from banstitch_shared.allowances import find_allowances, read_allowances
-from banstitch_shared.audit_file import read_newest_first
+from banstitch_shared.audit_file import NewestLines
 from banstitch_shared.ban_file import FOREVER, find_ban_file, list_jails
-from banstitch_shared.unbans import describe_remaining, is_meant
-from banstitch_shared.untrusted import read_small_file
+from banstitch_shared.shared_bans import read_imported, select_touching
+from banstitch_shared.unbans import describe_remaining, describe_shared, is_meant
 
 from provision.linux.agent import memory
 from provision.linux.agent.audit import parse_entries
@@ -41,10 +41,6 @@ Which = tuple[str, str]  # jail, address
 LOOKED_BACK = 8 << 20
 # Seconds to wait for fail2ban; somebody waits at a terminal.
 PATIENCE = 15
-# Bytes of the file of bans of other sites.
-LARGEST_SHARED = 64 << 20
-# Bans of other sites that a note names.
-MOST_NAMED = 5
 
 
 class NoJail(HostError):
@@ -82,15 +78,18 @@ def list_bans(request: ListBans) -> Bans:
 
 def _list_shared(path: str) -> list[Ban]:
     """Return the bans of other sites that the receiver denies; none if it has left no such file."""
-    found = []
-    with suppress(OSError, ValueError):
-        for line in read_small_file(path, LARGEST_SHARED).decode("ascii").splitlines():
-            address, until, since, jail, sites = line.split(" ")
-            if float(until) > time.time():
-                why = "shared by " + sites.replace(",", ", ")
-                times = float(until), float(since)
-                found.append(Ban(address, jail, *times, 0, 0, why[:LONGEST_TEXT]))
-    return found
+    return [
+        Ban(
+            each.address,
+            each.jail,
+            each.until,
+            each.since,
+            0,
+            0,
+            ("shared by " + ", ".join(each.sites))[:LONGEST_TEXT],
+        )
+        for each in read_imported(path, time.time())
+    ]
 
 
 def _list_allowances(spool: str) -> list[AllowanceState]:
@@ -108,16 +107,13 @@ def _read_jails(spool: str, jails: Sequence[str]) -> list[JailBan]:
 def _find_first_entries(audit: str, wanted: set[Which]) -> dict[Which, Entry]:
     """Return the newest entry of the audit that began each ban of ``wanted``."""
     found: dict[Which, Entry] = {}
-    room = LOOKED_BACK
-    with suppress(OSError):  # who is banned is known without it
-        for line in read_newest_first(audit):
-            room -= len(line) + 1
-            if room < 0 or len(found) == len(wanted):
-                break
-            for entry in parse_entries(line):
-                which = (str(entry.get("jail")), str(entry.get("address")))
-                if which in wanted and entry.get("what") == "ban":
-                    found.setdefault(which, entry)
+    for line in NewestLines(audit, LOOKED_BACK):
+        if len(found) == len(wanted):
+            break
+        for entry in parse_entries(line):
+            which = (str(entry.get("jail")), str(entry.get("address")))
+            if which in wanted and entry.get("what") == "ban":
+                found.setdefault(which, entry)
     return found
 
 
@@ -172,18 +168,8 @@ def unban_address(request: UnbanAddress) -> Unbanned:
         notes.append("was not banned")
     running = {network for network, (jail, _) in zip(networks, found) if jail in request.jails}
     still = describe_remaining(running - around - {wanted}, wanted)
-    return Unbanned(freed, notes + still + _list_shared_denials(request.shared, wanted))
-
-
-def _list_shared_denials(path: str, wanted: Network) -> list[str]:
-    """Return a note for each ban of other sites that denies ``wanted`` or a part of it."""
-    found = []
-    for ban in _list_shared(path) if path else []:
-        with suppress(ValueError):
-            network = parse_network(ban.address)
-            if network.version == wanted.version and network.overlaps(wanted):
-                found.append(f"still denied: {ban.address} is {ban.why}; allow it to spare it here")
-    return found[:MOST_NAMED]
+    shared = select_touching(read_imported(request.shared, time.time()), wanted)
+    return Unbanned(freed, notes + still + describe_shared(shared, wanted))
 
 
 def _parse_addresses(found: Sequence[JailBan], spool: str) -> list[Network]:

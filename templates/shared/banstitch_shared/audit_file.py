@@ -48,6 +48,26 @@ def read_newest_first(audit: str, lenient: bool = False) -> Iterator[bytes]:
                 raise
 
 
+class NewestLines:
+    """The newest lines of the audit or of another log, the last one first, as many as ``most`` bytes hold.
+
+    Files that cannot be read are passed over. ``are_cut`` says, once all lines were read, whether there are
+    older ones.
+    """
+
+    def __init__(self, path: str, most: int) -> None:
+        self._path, self._left = path, most
+        self.are_cut = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in read_newest_first(self._path, lenient=True):
+            self._left -= len(line) + 1
+            if self._left < 0:
+                self.are_cut = True
+                return
+            yield line
+
+
 def name_rotated(audit: str, age: int) -> str:
     """Return the name of the audit after so many rotations; 0 is the current one."""
     return "%s.%d" % (audit, age) if age else audit

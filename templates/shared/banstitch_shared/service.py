@@ -1,4 +1,4 @@
-"""Report to systemd, and replace files as a whole: functions that our services share.
+"""Report to systemd, replace files as a whole, measure time: functions that our services share.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 
 def notify(message: str) -> None:
@@ -32,3 +33,8 @@ def replace_file(path: str, text: str, mode: int) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def read_uptime() -> float:
+    """Return the seconds since this host booted. No step of its clock changes them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -4,6 +4,8 @@
     ADDRESS UNTIL SINCE JAIL
     end N
 
+What the receiver denies for peers is a file of lines ADDRESS UNTIL SINCE JAIL SITE,SITE.
+
 UNTIL and SINCE are epoch seconds, UNTIL is -1 for ever, JAIL is the rule that banned. A peer may be taken
 over, so what it offers is read as data: a list has a largest size, a network is at most as wide as one that a
 rule bans, and a list with one wrong line counts as none.
@@ -13,14 +15,17 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Optional
 
-from banstitch_shared.addresses import spell_ban
+from banstitch_shared.addresses import Network, parse_network, spell_ban, spell_network
 from banstitch_shared.ban_file import ALIVE, BANS, FOREVER, round_end
 from banstitch_shared.jails import JAIL_NAME
+from banstitch_shared.untrusted import read_small_file
 
 HEAD = "# banstitch share 1"
 PATH = "/share/"
@@ -36,6 +41,8 @@ LEAST_BITS = {4: 24, 6: 48}
 # Seconds after which the bans of a peer that does not answer count no longer, and between two questions.
 STALE, PAUSE = 100.0, 15.0
 _LATEST = 1e12
+# Bytes of the file of what the receiver denies for peers.
+_LARGEST_IMPORTED = 64 << 20
 _TIME = re.compile(r"[0-9]{1,13}")
 _JAIL = re.compile(JAIL_NAME + r"\Z")
 
@@ -47,6 +54,16 @@ class SharedBan(NamedTuple):
     until: float
     since: float
     jail: str
+
+
+class Imported(NamedTuple):
+    """An address that the feed denies because peers banned it. ``sites``: those that offer it."""
+
+    address: str
+    until: float
+    since: float
+    jail: str
+    sites: tuple[str, ...]
 
 
 def name_site(group: str, site: str) -> str:
@@ -138,3 +155,35 @@ def select_offered(bans: Iterable[SharedBan]) -> list[SharedBan]:
             longest[ban.address] = ban
     latest = sorted(longest.values(), key=lambda ban: (-ban.since, ban.address))[:MOST]
     return sorted(latest)
+
+
+def format_imported(denied: Iterable[Imported]) -> str:
+    """Return the text of the file in which the receiver leaves what it denies for peers."""
+    lines = ["%s %d %d %s %s\n" % (*each[:4], ",".join(each.sites)) for each in denied]
+    return "".join(lines)
+
+
+def read_imported(path: str, now: float) -> Iterator[Imported]:
+    """Yield what the receiver denies for peers now; nothing for an empty path or a file that is not there.
+
+    The receiver's user may have written anything. A wrong line ends the list.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        for line in io.BytesIO(read_small_file(path, _LARGEST_IMPORTED) if path else b""):
+            address, end, start, jail, sites = line.decode("ascii").rstrip("\n").split(" ")
+            until, since = _read_time(end), _read_time(start)
+            if until > now:
+                yield Imported(address, until, since, jail, tuple(sites.split(",")))
+
+
+def select_touching(denied: Iterable[Imported], wanted: Network) -> list[Imported]:
+    """Return those that have addresses in common with a network."""
+    found, text = [], spell_network(wanted)
+    for each in denied:
+        # of 60,000 others, most are passed over without a look at their bits
+        if "/" in text or "/" in each.address or each.address == text:
+            with contextlib.suppress(ValueError):
+                network = parse_network(each.address)
+                if network.version == wanted.version and network.overlaps(wanted):
+                    found.append(each)
+    return found

@@ -5,14 +5,19 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterable
 
 from banstitch_shared.addresses import Network, spell_network
 from banstitch_shared.ban_file import Ban
 from banstitch_shared.jails import bans_networks
+from banstitch_shared.shared_bans import Imported
 
 # Number of bans within a network that a note names.
 _MOST_NAMED = 5
+# What ends later is shown without a date.
+_LATEST = 2.5e11
 
 
 def is_meant(jail: str, ban: Ban, network: Network, wanted: Network) -> bool:
@@ -37,4 +42,14 @@ def describe_remaining(others: Iterable[Network], wanted: Network) -> list[str]:
     if held:
         more = " and %d more" % (len(held) - _MOST_NAMED) if len(held) > _MOST_NAMED else ""
         notes.append("still denied within it: %s%s" % (", ".join(held[:_MOST_NAMED]), more))
+    return notes
+
+
+def describe_shared(denied: Iterable[Imported], wanted: Network) -> list[str]:
+    """Return a note for each ban of other sites that still denies ``wanted`` or a part of it."""
+    notes = []
+    for each in itertools.islice(denied, _MOST_NAMED):
+        end = time.strftime("%Y-%m-%d %H:%M", time.gmtime(min(each.until, _LATEST)))
+        text = "still denied: %s is shared by %s until %s UTC; allow %s to spare it here"
+        notes.append(text % (each.address, ", ".join(each.sites), end, spell_network(wanted)))
     return notes

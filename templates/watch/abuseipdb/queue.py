@@ -86,7 +86,8 @@ def _forget(state: State, now: float) -> State:
     return state._replace(
         began=min(state.began, now),
         seen={a: at for a, at in state.seen.items() if now - WINDOW < at <= now},
-        tried={a: at for a, at in state.tried.items() if now - WINDOW < at <= now + WINDOW},
+        # not forgotten: the real time of the attempt is not known, and may be just now
+        tried={a: min(at, now) for a, at in state.tried.items() if now - WINDOW < at},
         not_before=min(state.not_before, now + DAY),
     )
 
@@ -98,7 +99,8 @@ def take(state: State, limit: int, now: float) -> tuple[State, Optional[Report]]
     """
     today = int(now // DAY)
     if state.day != today:
-        state = state._replace(day=today, used=0)
+        # a clock that is set back into yesterday gives no second quota
+        state = state._replace(day=today, used=state.used if today < state.day else 0)
     if now < state.not_before or state.used >= limit:
         return state, None
     for number, report in enumerate(state.waiting):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 import unicodedata
 
+from banstitch_shared.visible import is_visible, spell_hidden
+
 # Characters of a text, and of a name that somebody typed.
 LONGEST, LONGEST_NAME = 200, 40
 # Characters, beside letters and digits, that no channel gives a meaning to.
@@ -39,14 +41,15 @@ def _spell(name: str, number: int) -> str:
 def _is_plain(character: str) -> bool:
     if character.isascii():
         return character.isalnum() or character in _BETWEEN
-    # letters and digits that are written from left to right, without marks that combine
+    # letters and digits that are seen and written from left to right, without marks that combine
     is_letter = unicodedata.category(character) in ("Lu", "Ll", "Lo", "Nd")
-    return is_letter and unicodedata.bidirectional(character) in ("L", "EN")
+    is_in_order = unicodedata.bidirectional(character) in ("L", "EN")
+    return is_letter and is_in_order and is_visible(character)
 
 
 def clean(text: str) -> str:
-    """Return a text on one line, without controls of terminals and of the direction of writing, bounded."""
-    spelled = "".join(c if c.isprintable() else "\\x%02x" % ord(c) for c in text)
+    """Return a text on one line, without hidden characters, bounded."""
+    spelled = spell_hidden(text)
     return spelled if len(spelled) <= LONGEST else spelled[: LONGEST - 3] + "..."
 
 

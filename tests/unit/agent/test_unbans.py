@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,11 +130,12 @@ def test_a_damaged_file_of_a_jail_that_is_off_keeps_nobody_from_being_freed(
 def test_an_unban_reports_that_other_sites_still_have_it_denied(
     fail2ban: Fail2ban, tmp_path: Path
 ) -> None:
-    later = int(time.time()) + 600
     shared = tmp_path / "shared"
+    later = 4_000_000_000
     shared.write_text(f"203.0.113.0/24 {later} 1 {ON} bh1\n203.0.114.9 {later} 1 {ON} bh2\n")
     asked = UnbanAddress(str(tmp_path), (), "203.0.113.5", "me", "why", str(shared))
     assert bans.unban_address(asked).notes == [
         "was not banned",
-        "still denied: 203.0.113.0/24 is shared by bh1; allow it to spare it here",
+        "still denied: 203.0.113.0/24 is shared by bh1 until 2096-10-02 07:06 UTC;"
+        " allow 203.0.113.5 to spare it here",
     ]

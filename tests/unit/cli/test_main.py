@@ -90,6 +90,19 @@ def test_the_list_of_bans_is_followed_by_nothing_where_all_is_well(
     assert said.out.splitlines()[1].split()[:3] == ["bh1", "192.0.2.7", "x"]
 
 
+def test_the_list_of_bans_says_what_becomes_of_those_that_other_sites_share(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ban = {"address": "192.0.2.7", "jail": "banstitch-x", "since": 0, "until": 1, "failures": 0}
+    shared = [{**ban, "count": 0, "why": "shared by bh2, bh3"}]
+    found = TargetResult("bh1", "linux", "ok", 1, details={"bans": [], "shared": shared})
+    monkeypatch.setattr("provision.engine.requests.ask", lambda *_: SiteResult("bh1", (found,)))
+    _, row, line = cli("bans").out.splitlines()
+    assert row.endswith("shared by bh2, bh3")
+    assert "1970-01-01" in row
+    assert line == "bh1: 1 ban is shared by other sites: unban does not end it, allow does"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

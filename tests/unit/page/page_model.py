@@ -23,7 +23,7 @@ HASH = (
 )
 HOST = "ban1.example:8443"
 ORIGIN = f"https://{HOST}"
-HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e'\"&"
+HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e\u3164'\"&"
 
 
 class Page:
@@ -49,6 +49,7 @@ class Page:
             logs=str(folder / "logs"),
             rules_memory=str(folder / "rules"),
             counts=str(folder / "counts"),
+            shared=str(folder / "shared"),
             state=str(folder / "state.db"),
             requests=str(folder / "requests"),
             answers=str(folder / "answers"),
@@ -61,6 +62,10 @@ class Page:
         text = "".join(f"{ban}\n" for ban in bans)
         path = self.folder / "spool" / f"{jail}.bans"
         path.write_text(f"# banstitch 1\n{text}end {len(bans)}\n")
+
+    def share(self, *bans: str) -> None:
+        """Write what the receiver denies for other sites; each ban is ADDRESS UNTIL SINCE JAIL SITES."""
+        (self.folder / "shared").write_text("".join(f"{ban}\n" for ban in bans))
 
     def note(self, *entries: Mapping[str, object]) -> None:
         """Write the audit."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import pytest
-from page import access
+from banstitch_shared.service import read_uptime
+from page import access, store
 
 from tests.unit.page.page_model import HASH, ORIGIN, PASSWORD, Page
 
+DAY = 86400
 PAGES = (
     "/",
     "/address?q=203.0.113.9",
@@ -91,14 +94,28 @@ def test_a_session_is_known_to_all_workers_and_ends_with_the_settings_of_its_use
 def test_a_session_ends_when_it_is_idle_or_old(
     page: Page, monkeypatch: pytest.MonkeyPatch, later: int
 ) -> None:
-    browser, now = page.log_in("support"), time.time()
+    browser, now = page.log_in("support"), read_uptime()
     if later > 36000:
         for step in range(0, 36000, 1200):
-            monkeypatch.setattr(time, "time", lambda step=step: now + step)
+            monkeypatch.setattr(store, "read_uptime", lambda step=step: now + step)
             assert browser.get("/login").status_code == 200
             assert browser.get("/bans").status_code == 200
-    monkeypatch.setattr(time, "time", lambda: now + later)
+    monkeypatch.setattr(store, "read_uptime", lambda: now + later)
     assert browser.get("/bans").status_code == 303
+
+
+@pytest.mark.parametrize("step", [-400 * DAY, -60, 60, 400 * DAY])
+def test_a_clock_that_is_set_ends_no_session_and_lifts_no_limit(
+    page: Page, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    browser, now = page.log_in("admin"), time.time()
+    for _ in range(access.OF_ADDRESS):
+        page.browser("192.0.2.1").log_in("support", "wrong")
+    monkeypatch.setattr(time, "time", lambda: now + step)
+    assert browser.get("/bans").status_code == 200
+    shown = browser.get("/sessions").get_data(as_text=True)
+    assert re.search(r"<th scope=row>admin</th>.*<td>\d s ago</td><td>\d s ago</td>", shown)
+    assert page.browser("192.0.2.2").log_in("support").status_code == 429
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_a_viewer_sees_no_form_and_cannot_act(page: Page) -> None:
         {"why": "  x "},
         {"why": "x" * 151},
         {"why": "a\u202eb and more"},
+        {"why": "a\u3164b and more"},
         {"do": "allow", "seconds": ""},
         {"do": "allow", "seconds": "1"},
         {"do": "allow", "seconds": "99999999"},
@@ -138,6 +139,25 @@ def test_an_unban_ends_the_bans_of_the_source_and_names_the_rest(page: Page, cal
     assert calls == [(JAIL, "unban_by_hand", details)]
     assert ok
     assert said[:2] == ("203.0.113.9 was unbanned", "still denied: within 203.0.113.0/24")
+
+
+def test_an_unban_names_the_bans_of_other_sites_which_stay_and_what_to_do(
+    page: Page, calls: Calls
+) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+    page.share(
+        f"203.0.113.0/24 4000000000 {NOW} {JAIL} bh2,bh3",
+        f"203.0.113.9 {NOW - 1} {NOW - 9} {JAIL} bh4",
+        f"203.0.114.9 4000000000 {NOW} {JAIL} bh5",
+    )
+    assert carry_out(page, GOOD) == (
+        True,
+        (
+            "203.0.113.9 was unbanned",
+            "still denied: 203.0.113.0/24 is shared by bh2, bh3 until 2096-10-02 07:06 UTC;"
+            " allow 203.0.113.9 to spare it here",
+        ),
+    )
 
 
 def test_an_unban_of_an_ipv6_address_ends_the_ban_of_its_network(page: Page, calls: Calls) -> None:
@@ -227,6 +247,19 @@ def test_acts_within_an_hour_are_capped_for_each_author_and_for_all(
         for _ in range(5):
             requests.handle(settings, write_act(GOOD._replace(by=name)).encode(), time.time())
     assert len(calls) == requests.WHOLE_PAGE * page.settings.acts
+
+
+@pytest.mark.parametrize("step", [-400 * 86400, 400 * 86400])
+def test_a_clock_that_is_set_lifts_no_cap_and_loses_no_answer(
+    page: Page, calls: Calls, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+    for _ in range(page.settings.acts):
+        assert carry_out(page, GOOD)[0]
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + step)
+    assert not carry_out(page, GOOD._replace(id="f" * 32))[0]
+    assert read_answer(page.settings.answers, ID) is not None
 
 
 def test_a_failure_of_fail2ban_is_the_answer(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

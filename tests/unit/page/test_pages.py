@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared.allowances import Allowance, find_allowances, format_allowances
 from page import views
 
 from tests.unit.page.page_model import HOSTILE, JAIL, Page
@@ -56,6 +58,42 @@ def test_an_address_in_a_banned_network_is_banned(page: Page) -> None:
     assert "198.51.100.7 not banned" in text(browser.get("/address", q="198.51.100.7"))
 
 
+def test_bans_of_other_sites_are_found_with_where_they_come_from_and_what_to_do(page: Page) -> None:
+    page.hold()
+    page.share(
+        f"203.0.113.0/24 4000000000 {NOW - 60} {JAIL}-network bh2,bh3",
+        f"198.51.100.7 {NOW - 1} {NOW - 60} {JAIL} bh2",
+        f"2001:db8:1:2::/64 4000000000 {NOW - 60} {JAIL} bh4",
+    )
+    browser = page.log_in("support")
+    shown = text(browser.get("/address", q="203.0.113.77"))
+    assert "203.0.113.77 banned" in shown
+    assert "203.0.113.0/24 bh2, bh3 sslvpn_login_failed/network" in shown
+    assert "2096-10-02 07:06:40" in shown
+    assert "No unban here ends them. Only an allowance does, at this site." in shown
+    assert "Unban 203.0.113.77" not in shown
+    assert "Allow 203.0.113.77" in shown
+    assert "2001:db8:1:2::5 banned" in text(browser.get("/address", q="2001:db8:1:2::5"))
+    assert "198.51.100.7 not banned" in text(browser.get("/address", q="198.51.100.7"))
+
+
+def test_bans_of_other_sites_do_not_deny_what_is_allowed(page: Page) -> None:
+    page.share(f"203.0.113.0/24 4000000000 {NOW - 60} {JAIL} bh2")
+    given = Allowance("203.0.113.77", NOW + 900, NOW, "page:support", "a user called")
+    path = Path(find_allowances(page.settings.spool))
+    path.write_text(format_allowances([given]))
+    assert "203.0.113.77 allowed" in text(page.log_in("viewer").get("/address", q="203.0.113.77"))
+
+
+@pytest.mark.parametrize(
+    "line", ["x 4000000000 1 j s", "203.0.113.9 inf nan j s", "203.0.113.9", "\x00" * 99, "\u00fc"]
+)
+def test_what_the_receivers_user_wrote_breaks_no_page(page: Page, line: str) -> None:
+    page.share(line)
+    browser = page.log_in("viewer")
+    assert "203.0.113.9 not banned" in text(browser.get("/address", q="203.0.113.9"))
+
+
 @pytest.mark.parametrize("asked", ["", "x", "203.0.113.300", "'\"><script>", "\x00", "9" * 5000])
 def test_what_is_no_address_is_said_so(page: Page, asked: str) -> None:
     answer = page.log_in("viewer").get("/address", q=asked)
@@ -84,6 +122,7 @@ def test_hostile_names_are_shown_as_text_everywhere(page: Page) -> None:
         assert "<script" not in shown
         assert not set("\x1b\u202e") & set(shown)
         assert path not in ("/", "/address?q=203.0.113.9") or "\\u202e" in shown
+        assert "\u3164" not in shown
 
 
 def test_bans_are_shown_page_by_page_and_by_rule(page: Page) -> None:

@@ -131,6 +131,24 @@ def test_an_allowance_wins_at_once_and_as_long_as_it_lasts(site: Site) -> None:
     assert site.listed() == [OTHER, ATTACKER]
 
 
+@pytest.mark.parametrize(
+    ("banned", "allowed"),
+    [
+        ("45.9.9.0/24", "45.9.9.7"),
+        ("45.9.9.9", "45.9.0.0/16"),
+        ("2a00:1:2:3::/64", "2a00:1:2:3::5"),
+    ],
+)
+def test_an_allowance_spares_an_address_from_the_ban_of_the_network_around_it(
+    site: Site, banned: str, allowed: str
+) -> None:
+    site.offer((banned, later()), (OTHER.replace("45", "46"), later()))
+    allowance = {"network": allowed, "until": later(), "since": 0, "by": "me", "why": "ours"}
+    (site.spool / "allowed.json").write_text(json.dumps([allowance]))
+    assert site.listed() == ["46.9.9.8"]
+    assert banned not in site.denied.read_text()
+
+
 def test_an_address_from_which_somebody_logged_in_is_not_denied(site: Site) -> None:
     site.offer((ATTACKER, later()), ("45.8.8.0/24", later()), ("2a00:1:2:3::/64", later()))
     (site.memory / "trusted").write_text("45.8.8.8\n2a00:1:2:3::/64\n")

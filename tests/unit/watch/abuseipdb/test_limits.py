@@ -62,6 +62,36 @@ def test_a_day_has_a_limit_and_the_next_one_begins_anew(site: Site, stand_in: St
     assert len(stand_in.reports) == 3
 
 
+@pytest.mark.parametrize("step", [-7200, -86400])
+def test_a_clock_that_is_set_back_gives_no_address_a_second_report_within_15_minutes(
+    site: Site, stand_in: StandIn, step: int
+) -> None:
+    site.ban(STRANGER)
+    site.pass_time(70)
+    site.now += step
+    site.ban(STRANGER)
+    site.pass_time(800)
+    assert len(stand_in.reports) == 1
+    site.now += 110
+    site.ban(STRANGER)
+    site.pass_time(70)
+    assert len(stand_in.reports) == 2
+
+
+def test_a_clock_that_is_set_back_into_yesterday_gives_no_second_quota(
+    site: Site, stand_in: StandIn
+) -> None:
+    site.settings["limit"] = 1
+    site.start()
+    site.now = 1_800_057_600.0 + 10  # shortly after midnight in UTC
+    site.ban(STRANGER)
+    site.pass_time(70)
+    site.now -= 3600
+    site.ban(ANOTHER)
+    site.pass_time(70)
+    assert len(stand_in.reports) == 1
+
+
 def test_the_pause_that_the_server_asks_for_is_kept_over_a_restart(
     site: Site, stand_in: StandIn
 ) -> None:
