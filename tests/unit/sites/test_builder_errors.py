@@ -120,9 +120,9 @@ def test_errors_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
             """,
         )
     assert [fault.split(";")[0] for fault in list_problems(error, tmp_path)] == [
-        "hosts.yml:2: unknown setting receiver_prt in role receiver",
-        "hosts.yml:3: ansible_port must be a TCP port",
-        "hosts.yml:3: ansible_user must be a string",
+        "hosts.yml:2: ban1 and 2 more: unknown setting receiver_prt in role receiver",
+        "hosts.yml:3: ban1: ansible_port must be a TCP port",
+        "hosts.yml:3: ban2: ansible_user must be a string",
         "hosts.yml:4: fw1 has no ban_host",
     ]
 
