@@ -20,6 +20,8 @@ _PLURALS = {
     "directory": "directories",
     "guess": "guesses",
 }
+# Hosts that a problem names.
+_MOST_NAMED = 3
 
 
 def spell_count(number: int, noun: str) -> str:
@@ -39,8 +41,9 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
-        more = f" and {len(self.hosts) - 1} more" if len(self.hosts) > 1 else ""
-        whose = f"{self.hosts[0]}{more}: " if self.hosts else ""
+        more = len(self.hosts) - _MOST_NAMED
+        some = ", ".join(self.hosts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        whose = f"{some}: " if some else ""
         text = where + whose + self.message + (f"; {self.remedy}" if self.remedy else "")
         # a name in an inventory may contain a line break, and must not imitate a line of ours
         return text.replace("\n", "\\n")

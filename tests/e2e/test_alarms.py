@@ -189,7 +189,8 @@ heartbeat_interval: 1s"""
         """Take all causes away."""
         site = self.site
         site.host.console(
-            f"umount {SPOOL}; rm -r {SPOOL}/limit.json {DROP_IN} /opt/clock; systemctl daemon-reload;"
+            f"umount {SPOOL}; rm -r {SPOOL}/limit.json {DROP_IN} /opt/clock /root/spool;"
+            " systemctl daemon-reload;"
             " cp -p /root/server.pem /etc/banstitch/tls/server.pem;"
             " systemctl start fail2ban banstitch-rules",
             check=True,
