@@ -12,7 +12,7 @@ BanstitchError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _PLURALS = {
     "address": "addresses",
@@ -20,6 +20,8 @@ _PLURALS = {
     "directory": "directories",
     "guess": "guesses",
 }
+# Hosts that a problem names.
+_MOST_NAMED = 3
 
 
 def spell_count(number: int, noun: str) -> str:
@@ -29,16 +31,20 @@ def spell_count(number: int, noun: str) -> str:
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One problem of the input: its place, what is wrong, and the remedy."""
+    """One problem of the input: its place, the hosts that have it, what is wrong, and the remedy."""
 
     file: str
     line: int
     message: str
     remedy: str = ""
+    hosts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
-        text = where + self.message + (f"; {self.remedy}" if self.remedy else "")
+        more = len(self.hosts) - _MOST_NAMED
+        some = ", ".join(self.hosts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        whose = f"{some}: " if some else ""
+        text = where + whose + self.message + (f"; {self.remedy}" if self.remedy else "")
         # a name in an inventory may contain a line break, and must not imitate a line of ours
         return text.replace("\n", "\\n")
 
@@ -48,10 +54,13 @@ class BanstitchError(Exception):
 
 
 class InputError(BanstitchError, ValueError):
-    """All problems of the input, collected in one pass."""
+    """All problems of the input, collected in one pass. One that many hosts have is one."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
+        hosts: dict[Problem, dict[str, None]] = {}
+        for each in problems:
+            hosts.setdefault(replace(each, hosts=()), {}).update(dict.fromkeys(each.hosts))
+        self.problems = tuple(sorted(replace(each, hosts=tuple(hosts[each])) for each in hosts))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from provision.desired.context import Context
 from provision.desired.host_paths import LOOKED_UP, SPOOL, TRUSTED
 from provision.linux.kinds.resource import Resource
+from provision.sites.setting_types import Unquoted
 from provision.sites.settings import RoleSettings
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
@@ -47,7 +48,7 @@ class Settings(RoleSettings):
     @classmethod
     def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9]{20,200}", value.get_secret_value()):
-            raise ValueError("it must be an API key: 20 to 200 letters and digits")
+            raise Unquoted("it must be an API key: 20 to 200 letters and digits")
         return value
 
 

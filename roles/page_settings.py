@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from banstitch_shared.passwords import check_hash
 from pydantic import Field, SecretStr, field_validator
 
-from provision.sites.setting_types import Address, Duration, Networks
+from provision.sites.setting_types import Address, Duration, Networks, Unquoted
 from provision.sites.settings import RoleSettings, Strict
 
 _URL = re.compile(r"https://[A-Za-z0-9.:\[\]-]{1,255}")
@@ -26,7 +26,10 @@ class PageUser(Strict):
     @classmethod
     def _check_password(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            check_hash(value.get_secret_value())
+            try:
+                check_hash(value.get_secret_value())
+            except ValueError as error:
+                raise Unquoted(str(error)) from error
         return value
 
 
@@ -101,7 +104,7 @@ class Settings(RoleSettings):
     @classmethod
     def _check_users(cls, value: tuple[PageUser, ...]) -> tuple[PageUser, ...]:
         names = [user.name for user in value]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"each user must have a name of their own (got {twice[0]} twice)")
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise Unquoted(f"entry {number} must have a name of its own")
         return value

@@ -8,7 +8,7 @@ context gives the same result.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from banstitch_shared.addresses import is_address
@@ -67,7 +67,7 @@ class Context:
     def build_problem(self, setting: str, message: str, remedy: str) -> Problem:
         """Return a problem of the host's own ``setting``, at the line of the inventory that sets it."""
         place = self.host.where.get(setting, Where(self.host.name))
-        return place.problem(f"{self.host.name}: {message}", remedy)
+        return replace(place.problem(message, remedy), hosts=(self.host.name,))
 
     def list_site_addresses(self) -> tuple[str, ...]:
         """Return the addresses of the site's own hosts, without those that are known by name only."""

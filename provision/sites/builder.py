@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import ModuleType
 from typing import cast
@@ -231,8 +231,11 @@ class _Builder:
             found = read_settings(rollout_settings, self.scopes[host.name], host.where)
             return cast(rollout_settings.Settings, found)
         except InputError as error:
-            self.problems.extend(error.problems)
+            self._note(host, error.problems)
             return rollout_settings.Settings()
+
+    def _note(self, host: Host, problems: Iterable[Problem]) -> None:
+        self.problems.extend(replace(each, hosts=(host.name,)) for each in problems)
 
     def _list_doubts(self, host: Host, settings: Settings) -> Iterator[Problem]:
         for of_role in settings.values():
@@ -262,7 +265,7 @@ class _Builder:
             self.problems.append(where.problem(message, "remove it from one of them"))
 
     def _read_target(self, host: Host, group: str) -> tuple[Login | None, Settings]:
-        self.problems.extend(find_unknown_settings(list_roles(self.plays), host.variables))
+        self._note(host, find_unknown_settings(list_roles(self.plays), host.variables))
         self._check_name(host, group)
         scope = self.scopes[host.name]
         settings = {}
@@ -272,11 +275,11 @@ class _Builder:
                 for value in find_secret_values(settings[role.NAME]):
                     self.secrets.add(value)
             except InputError as error:
-                self.problems.extend(error.problems)
+                self._note(host, error.problems)
         try:
             return read_login(host, scope, group == BAN_HOSTS, self.secrets, self.configs), settings
         except InputError as error:
-            self.problems.extend(error.problems)
+            self._note(host, error.problems)
             return None, settings
 
     def _check_name(self, host: Host, group: str) -> None:

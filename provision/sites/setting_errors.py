@@ -12,12 +12,10 @@ from pydantic_core import ErrorDetails
 from provision.errors import Problem
 from provision.inventory.variables import Where
 from provision.masking import SHORTEST
-from provision.sites.setting_types import NOT_EXPECTED, Expected
+from provision.sites.setting_types import NOT_EXPECTED, Expected, Unquoted
 
 A_YES_NO = "YAML reads it as true or false; put quotes around it if it is meant as a string"
 TOO_SHORT = f"it is shorter than {SHORTEST} characters and cannot be masked"
-# What may be printed of a value that may be a secret.
-_QUOTING_NOTHING = (A_YES_NO, TOO_SHORT)
 _LONGEST_SHOWN = 60
 
 
@@ -31,10 +29,17 @@ def describe_problem(
     name, *steps = (step for step in detail["loc"] if not _is_tag(step))
     name = str(name)
     secret = secret or SecretStr in walk_annotation(field.annotation)
-    label = name if secret else name + "".join(map(_format_step, steps))
-    expected, note = _describe_expected(field, nested=bool(steps)), _describe_meaning(field)
+    inner = list(_walk_fields(field, steps))
+    if secret:  # an unknown name may be a secret in the wrong place
+        steps = steps[: len(inner)]
+    label = name + "".join(map(_format_step, steps))
+    is_known = len(inner) == len(steps)
+    expected = _describe_expected([field, *inner][-1], nested=bool(steps)) if is_known else ""
+    note = _describe_meaning(field)
     if detail["type"] == "missing":
         return where.problem(f"{label} is not set", _suggest(expected, note))
+    if detail["type"] == "extra_forbidden" and secret:
+        return where.problem(f"{label} has a name that is unknown here", "remove it or correct it")
     if detail["type"] == "extra_forbidden":
         return where.problem(f"{label} is unknown here", "remove it or correct its name")
     got = "" if secret else f" (got {_quote(_find_part(given[name], steps))})"
@@ -44,6 +49,26 @@ def describe_problem(
     return where.problem(
         f"{label}: {describe_error(detail, secret)}{got}", _suggest(expected, note)
     )
+
+
+def _walk_fields(field: FieldInfo, steps: Iterable[int | str]) -> Iterator[FieldInfo]:
+    """Yield the field of each step into a setting, as far as they are known."""
+    for step in steps:
+        found = next(_find_inner(field, step), None)
+        if found is None:
+            return
+        yield found
+        field = found
+
+
+def _find_inner(field: FieldInfo, step: int | str) -> Iterator[FieldInfo]:
+    kind, _ = _unwrap_type(field)
+    for part in (kind, *get_args(kind)):  # the type itself, or a member of a union
+        is_entry = isinstance(step, int) and get_origin(part) in (tuple, list)
+        if is_entry or get_origin(part) is dict:
+            yield FieldInfo.from_annotation(get_args(part)[0 if is_entry else 1])
+        elif isinstance(part, type) and issubclass(part, BaseModel) and step in part.model_fields:
+            yield part.model_fields[str(step)]
 
 
 def _is_tag(step: int | str) -> bool:
@@ -103,7 +128,8 @@ def describe_error(detail: ErrorDetails, secret: bool = False) -> str:
     context = detail.get("ctx", {})
     if isinstance(context.get("error"), ValueError):
         message = str(context["error"])
-        return message if not secret or message in _QUOTING_NOTHING else NOT_EXPECTED
+        may_be_shown = isinstance(context["error"], Unquoted) or not secret
+        return message if may_be_shown else NOT_EXPECTED
     message = detail["msg"]
     return message[:1].lower() + message[1:]
 
@@ -124,13 +150,9 @@ def _describe_meaning(field: FieldInfo) -> str:
 
 def _describe_expected(field: FieldInfo, nested: bool) -> str:
     kind, marks = _unwrap_type(field)
-    if nested:  # an entry of a list
-        marks = [mark for part in get_args(kind) for mark in getattr(part, "__metadata__", ())]
     for mark in marks:
         if isinstance(mark, Expected):
             return mark.what
-    if nested:
-        return ""
     if get_origin(kind) is Literal:
         return " or ".join(str(word) for word in get_args(kind))
     if get_origin(kind) in (tuple, list):
@@ -139,7 +161,8 @@ def _describe_expected(field: FieldInfo, nested: bool) -> str:
         return "an integer" + _describe_bounds(marks)
     if kind is bool:
         return "true or false"
-    return "a string, in quotes" if kind in (str, SecretStr) else ""
+    # what a part of a setting must be stands in its error
+    return "a string, in quotes" if kind in (str, SecretStr) and not nested else ""
 
 
 def _unwrap_type(field: FieldInfo) -> tuple[object, list[object]]:

@@ -24,6 +24,10 @@ NOT_EXPECTED = "it is not valid"
 _LONGEST = 100 * 365 * 86400
 
 
+class Unquoted(ValueError):
+    """An error whose message quotes nothing of the value, so that it is printed even about a secret."""
+
+
 @dataclass(frozen=True)
 class Expected:
     """A mark for ``Annotated``: the values of a type, as an error describes them."""

@@ -6,6 +6,7 @@ never silently replaced by a default.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -29,6 +30,7 @@ from provision.sites.setting_errors import (
     describe_problem,
     walk_annotation,
 )
+from provision.sites.setting_types import Unquoted
 
 
 class Strict(BaseModel):
@@ -52,14 +54,14 @@ class Strict(BaseModel):
         for word in ("on", "yes", "true") if value else ("off", "no", "false"):
             if word in parts:
                 return word
-        raise ValueError(A_YES_NO)
+        raise Unquoted(A_YES_NO)
 
     @field_validator("*", mode="after")
     @classmethod
     def _check_secrets_can_be_masked(cls, value: object) -> object:
         """Reject secrets that are too short: masking them would hide ordinary words."""
         if any(len(secret) < SHORTEST for secret in find_secret_values(value)):
-            raise ValueError(TOO_SHORT)
+            raise Unquoted(TOO_SHORT)
         return value
 
 
@@ -152,9 +154,10 @@ def read_settings(role: Role, scope: Scope, where: Where) -> RoleSettings:
             if isinstance(inside, InputError):  # problems of a file that the value names
                 problems.extend(inside.problems)
             elif not name:
-                problems.append(
-                    where.problem(f"settings of role {role.NAME}: {describe_error(detail)}")
-                )
+                message = describe_error(detail)
+                named = (each for each in given if re.search(rf"\b{each}\b", message))
+                place = next(map(scope.locate, named), where)
+                problems.append(place.problem(f"settings of role {role.NAME}: {message}"))
             elif name not in broken:
                 place = scope.locate(name) if name in given else where
                 secret = name in scope.secretive or is_secret_name(name)

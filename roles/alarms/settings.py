@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from provision.sites.setting_types import Duration, Expected, Port
+from provision.sites.setting_types import Duration, Expected, Port, Unquoted
 from provision.sites.settings import RoleSettings, Strict
 
 Severity = Literal["info", "warning", "critical"]
@@ -55,10 +55,10 @@ def check_url(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     url = urlsplit(text)
     if not _URL.fullmatch(text) or not url.hostname or url.username is not None:
-        raise ValueError("it must be like https://example.com/path")
+        raise Unquoted("it must be like https://example.com/path")
     url.port  # noqa: B018 - raises ValueError where it is no port
     if url.scheme != "https" and not (url.scheme == "http" and _is_private(url.hostname)):
-        raise ValueError("it must begin with https://; http:// is for private addresses only")
+        raise Unquoted("it must begin with https://; http:// is for private addresses only")
     return secret
 
 
@@ -68,7 +68,7 @@ def check_ascii(secret: SecretStr) -> SecretStr:
     The usual one is a line break at the end of a file: http would refuse it with the secret in its error.
     """
     if not _ASCII.fullmatch(secret.get_secret_value()):
-        raise ValueError("it must be printable ASCII on one line, without a line break at the end")
+        raise Unquoted("it must be printable ASCII on one line, without a line break at the end")
     return secret
 
 
@@ -101,7 +101,11 @@ class Webhook(Strict):
     """A webhook; ``name`` appears in reports."""
 
     url: SecretUrl
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,29}$")]
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,29}$"),
+        Expected("a name of its own, of at most 30 letters, digits, '_', '.' and '-'"),
+    ]
     template: Literal["generic", "slack", "teams", "ntfy", "matrix"] = "generic"
     token: AsciiSecret | None = None
     minimum: Severity = "warning"
@@ -221,9 +225,13 @@ class Settings(RoleSettings):
     @field_validator("alarms_webhooks")
     @classmethod
     def _check_names(cls, value: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
-        names = [each.name for each in value]
-        if len({*names, "mail", "syslog"}) < len(names) + 2:
-            raise ValueError("each webhook must have a name of its own, and not mail or syslog")
+        names = ["mail", "syslog"]
+        for number, each in enumerate(value):
+            if each.name in names:
+                raise Unquoted(
+                    f"entry {number} must have a name of its own, and not mail or syslog"
+                )
+            names.append(each.name)
         return value
 
     @field_validator("alarms_quiet")

@@ -11,6 +11,8 @@ Managed by Banstitch: changes made here are overwritten.
 from __future__ import annotations
 
 import contextlib
+import heapq
+import io
 import ipaddress
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +29,7 @@ from banstitch_shared.shared_bans import (
     find_answer,
     find_list,
     format_imported,
-    parse_list,
+    read_list,
 )
 from banstitch_shared.untrusted import read_small_file
 
@@ -204,10 +206,12 @@ class Imports:
         if known and known[0] == signature:
             return known[1]
         try:
-            bans = parse_list(read_small_file(self._paths[peer], LARGEST).decode("ascii"))
+            text = read_small_file(self._paths[peer], LARGEST).decode("ascii")
+            bans = heapq.nlargest(
+                self._most_of_peer, read_list(io.StringIO(text)), key=lambda ban: ban.since
+            )
         except (OSError, ValueError):
             bans = []
-        bans = sorted(bans, key=lambda ban: -ban.since)[: self._most_of_peer]
         self._lists[peer] = signature, bans
         return bans
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import contextlib
 import glob
 import ipaddress
+import itertools
 import json
 import os
 import pwd
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -33,8 +33,10 @@ BANS = "/var/spool/banstitch"
 USER = "banstitch-rules"
 # When bans were ended within the last hour; a reboot forgets it.
 ENDED = "/run/banstitch-requests/ended.json"
-# Bans that end within an hour, bytes of a request, requests of one run, seconds that fail2ban has.
+# Bans that end within an hour, bytes of a request, requests of one run, seconds that a program has.
 MOST, LONGEST, AT_ONCE, PATIENCE = 20, 1000, 200, 15
+# Names that one run looks at; what is left starts the next one.
+MOST_NAMES = 2000
 HOUR = 3600.0
 _NAME = re.compile(r"[0-9]{13,15}-[0-9a-f]{8}\.json")
 _USER = re.compile(r"(?:[0-9a-f]{2}){0,256}")
@@ -87,7 +89,9 @@ def take_files(folder: str, uid: int, fresh: float = HOUR) -> Iterator[bytes]:
 
     A file that may be being written is left for so many seconds, if it is small; only so many are.
     """
-    names, left = sorted(os.listdir(folder)), 0
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in itertools.islice(entries, MOST_NAMES))
+    left = 0
     for number, name in enumerate(names):
         path = os.path.join(folder, name)
         if name.endswith(".json.new") and left < AT_ONCE and _is_fresh(path, fresh):
@@ -121,11 +125,12 @@ def read_file(path: str, uid: int) -> bytes:
 
 
 def remove(path: str) -> None:
-    """Remove what lies at a path, and follow no link."""
-    try:
-        os.unlink(path)
-    except OSError:
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove what lies at a path, and follow no link. `rm` walks into folders of any depth."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        try:
+            os.unlink(path)
+        except IsADirectoryError:
+            subprocess.run(["rm", "-rf", "--", path], timeout=PATIENCE, check=False)
 
 
 def read_request(text: bytes, now: float) -> Union[Request, Turn]:  # noqa: UP007 - Python 3.9

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from banstitch_shared.addresses import SELF_TEST
-from banstitch_shared.ban_file import find_ban_file, parse_bans
+from banstitch_shared.ban_file import find_ban_file, read_bans
 from banstitch_shared.jails import bans_systems
-from banstitch_shared.shared_bans import SharedBan, format_list, select_offered
+from banstitch_shared.shared_bans import SharedBan, format_lines, select_offered
 
 # Seconds between two lists: to make one of 100,000 bans takes a while.
 HELD = 3.0
@@ -58,7 +58,7 @@ class Offers:
     def _make(self, now: float) -> None:
         self._made_from = None
         offered = select_offered(self._list_own(now))
-        body = format_list(offered).encode("ascii")
+        body = "".join(format_lines(offered)).encode("ascii")
         self._served = Served(body, '"%s"' % hashlib.sha256(body).hexdigest()[:32])
         self._fresh_until = min((ban.until for ban in offered), default=float("inf"))
         self._hold_until = time.monotonic() + HELD
@@ -66,10 +66,9 @@ class Offers:
     def _list_own(self, now: float) -> Iterator[SharedBan]:
         for jail, path in self._paths.items():
             with open(path, encoding="ascii") as stream:
-                bans = parse_bans(stream.read())
-            for ban in bans:
-                if ban.until > now and ban.failures and ban.address != SELF_TEST:
-                    yield SharedBan(ban.address, ban.until, ban.since, jail)
+                for ban in read_bans(stream):
+                    if ban.until > now and ban.failures and ban.address != SELF_TEST:
+                        yield SharedBan(ban.address, ban.until, ban.since, jail)
 
 
 def _sign(path: str) -> tuple[int, ...]:

@@ -6,13 +6,13 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Optional
 
 from banstitch_shared.addresses import spell_network
 from banstitch_shared.looked_up import MOST, TooWide, check_network
 
+from watch.deadline import Deadline
 from watch.download import download
 
 # What ends the address in a line of a list: a comment, or columns of its own.
@@ -45,9 +45,9 @@ def look_up(source: str, tag: str) -> Optional[Answer]:  # noqa: UP045 - Python 
 
 
 def look_up_name(name: str) -> list[str]:
-    """Return the addresses of a name. Raises OSError."""
-    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    return sorted({str(address[0]) for *_, address in found})
+    """Return the addresses of a name. Raises OSError, ValueError."""
+    with Deadline() as deadline:
+        return sorted(deadline.look_up(name))
 
 
 def read_list(text: str) -> Iterator[str]:

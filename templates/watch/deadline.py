@@ -1,4 +1,4 @@
-"""End a connection after a time, so that reading from it fails.
+"""Connect to servers, and end what takes too long: from the look-up of a name to the last byte.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -6,34 +6,130 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import contextlib
-import http.client
 import socket
 import threading
+import time
 from typing import Optional
+
+from banstitch_shared.addresses import is_address
+
+# Seconds without a byte, and seconds of a whole conversation.
+SILENCE, PATIENCE = 10.0, 30.0
+# Look-ups at once. Each has a thread, which a dead resolver may hold for ever.
+_MOST_LOOK_UPS = 200
 
 
 class Deadline:
-    """End a connection after some seconds, so that reading from it fails.
+    """The end of a conversation with a server, and all its connections.
 
-    A limit for each read alone would let a server send single bytes for ever. ``socket`` is kept here because
-    the connection itself forgets it once an answer begins that ends with the connection.
+    A limit for each read alone would let a server send single bytes for ever. So the connections are cut when
+    the time is over. To leave the block raises TimeoutError then, whatever the cut one ended with.
     """
 
-    def __init__(self, connection: http.client.HTTPConnection, seconds: float) -> None:
-        self.socket: Optional[socket.socket] = None  # noqa: UP045 - Python 3.9
-        self.is_over = False
-        self._connection = connection
-        self._timer = threading.Timer(seconds, self._cut)
+    def __init__(self) -> None:
+        self._seconds = PATIENCE
+        self._until = time.monotonic() + self._seconds
+        self._lock = threading.Lock()
+        self._is_over = False
+        # each beside a second handle, since one that TLS wraps is not the same object any more
+        self._connections: list[socket.socket] = []
+        self._timer = threading.Timer(self._seconds, self._cut)
         self._timer.daemon = True
 
     def __enter__(self) -> Deadline:
         self._timer.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: Optional[BaseException], __: object) -> None:  # noqa: UP045
         self._timer.cancel()
+        for each in self._connections:
+            each.close()
+        if self._is_over:
+            raise self._complain() from error
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """Return a connection to the first address of a name that answers. Raises OSError."""
+        error = OSError("%s has no address" % host)
+        for address in self.look_up(host):
+            try:
+                found = socket.create_connection((address, port), min(SILENCE, self._find_left()))
+            except OSError as why:
+                error = why
+                continue
+            found.settimeout(SILENCE)
+            with self._lock:
+                self._connections += [found, found.dup()]
+                if not self._is_over:
+                    return found
+        raise error
+
+    def look_up(self, host: str) -> list[str]:
+        """Return the addresses of a name. Raises OSError, ValueError."""
+        found = look_up(host, self._find_left())
+        if found is None:
+            raise self._complain()
+        return found
+
+    def _find_left(self) -> float:
+        """Return the seconds that are left. Raises TimeoutError."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise self._complain()
+        return left
+
+    def _complain(self) -> TimeoutError:
+        return TimeoutError("the server takes longer than %g seconds" % self._seconds)
 
     def _cut(self) -> None:
-        self.is_over = True
-        with contextlib.suppress(OSError, AttributeError, TypeError):
-            socket.socket.shutdown(self.socket or self._connection.sock, socket.SHUT_RDWR)
+        with self._lock:
+            self._is_over = True
+            for each in self._connections:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+
+class _LookUp(threading.Thread):
+    """A look-up of a name. Nothing can end one that hangs, so it has a thread of its own."""
+
+    running: dict[str, _LookUp] = {}  # noqa: RUF012 - one for all
+    lock = threading.Lock()
+
+    def __init__(self, host: str) -> None:
+        super().__init__(name="look up " + host, daemon=True)
+        self.host = host
+        self.found: list[str] = []
+        self.error: Optional[Exception] = None  # noqa: UP045 - Python 3.9
+
+    def run(self) -> None:
+        """Look the name up."""
+        try:
+            rows = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM)
+            self.found = list(dict.fromkeys(str(address[0]) for *_, address in rows))
+        except (OSError, ValueError) as error:  # ValueError: a label that is too long
+            self.error = error
+        finally:
+            with self.lock:
+                del self.running[self.host]
+
+
+def look_up(host: str, seconds: float) -> Optional[list[str]]:  # noqa: UP045 - Python 3.9
+    """Return the addresses of a name; None if that takes longer. A name is looked up once at a time.
+
+    Raises:
+        OSError, ValueError: it has none.
+    """
+    if is_address(host):
+        return [host]
+    with _LookUp.lock:
+        running = _LookUp.running.get(host)
+        if running is None:
+            if len(_LookUp.running) >= _MOST_LOOK_UPS:
+                raise OSError("too many look-ups hang")
+            running = _LookUp.running[host] = _LookUp(host)
+            running.start()
+    running.join(seconds)
+    if running.is_alive():
+        return None
+    if running.error:
+        raise running.error
+    return running.found

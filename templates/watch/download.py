@@ -8,14 +8,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
-import ssl
 from typing import NamedTuple, Optional
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from watch.deadline import Deadline
+from watch.outgoing import Way, connect
 
-# Seconds without a byte, and seconds of one connection.
-SILENCE, PATIENCE = 10.0, 30.0
 # Bytes of a list, redirects to it, characters of an ETag.
 LARGEST = 1 << 20
 REDIRECTS = 3
@@ -46,9 +44,14 @@ def download(url: str, tag: str) -> Optional[Page]:  # noqa: UP045 - Python 3.9
     Raises:
         OSError, ValueError, http.client.HTTPException: it cannot be fetched.
     """
+    with Deadline() as deadline:
+        return _follow_all(url, tag, deadline)
+
+
+def _follow_all(url: str, tag: str, deadline: Deadline) -> Optional[Page]:  # noqa: UP045 - Python 3.9
     first = ""
     for _ in range(REDIRECTS + 1):
-        reply = _get(urlsplit(url), tag, first)
+        reply = _get(urlsplit(url), tag, first, deadline)
         first = first or reply.peer
         if reply.status in _MOVED:
             url = follow(url, reply.headers.get("Location") or "")
@@ -84,11 +87,10 @@ def check_peer(peer: str, first: str) -> None:
         raise ValueError("the server redirects to %s, which is not public" % peer)
 
 
-def _get(url: SplitResult, tag: str, first: str) -> _Reply:
-    connection = _open(url)
-    with contextlib.closing(connection), Deadline(connection, PATIENCE) as deadline:
-        connection.connect()
-        deadline.socket = connection.sock
+def _get(url: SplitResult, tag: str, first: str, deadline: Deadline) -> _Reply:
+    if not url.hostname or url.username is not None:
+        raise ValueError("%r is no address of a list" % url.geturl()[:100])
+    with contextlib.closing(connect(url, Way(), deadline)) as connection:
         peer = connection.sock.getpeername()[0].partition("%")[0]
         check_peer(peer, first)
         headers = {"User-Agent": "banstitch-watch", "Accept": "text/plain, */*"}
@@ -96,19 +98,7 @@ def _get(url: SplitResult, tag: str, first: str) -> _Reply:
             headers["If-None-Match"] = tag
         path = url.path or "/"
         connection.request("GET", path + ("?" + url.query if url.query else ""), headers=headers)
-        reply = _read(connection.getresponse(), peer)
-    if deadline.is_over:  # a list without a length ended where it was cut
-        raise ValueError("the server takes longer than %d seconds" % PATIENCE)
-    return reply
-
-
-def _open(url: SplitResult) -> http.client.HTTPConnection:
-    if not url.hostname or url.username is not None:
-        raise ValueError("%r is no address of a list" % url.geturl()[:100])
-    if url.scheme == "http":
-        return http.client.HTTPConnection(url.hostname, url.port, timeout=SILENCE)
-    context = ssl.create_default_context()
-    return http.client.HTTPSConnection(url.hostname, url.port, timeout=SILENCE, context=context)
+        return _read(connection.getresponse(), peer)
 
 
 def _read(response: http.client.HTTPResponse, peer: str) -> _Reply:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 import ssl
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from watch.deadline import Deadline
 
-# Seconds without a byte, and seconds of one request.
-SILENCE, PATIENCE = 10.0, 30.0
 # Bytes of an answer that are read, and characters of it that are shown.
 _LARGEST, _SHOWN = 4096, 100
 
@@ -68,16 +67,11 @@ def send(request: Outgoing, way: Way) -> str:
     """
     url = urlsplit(request.url)
     path = (url.path or "/") + ("?" + url.query if url.query else "")
-    connection = _open(request.url, way)
-    with contextlib.closing(connection), Deadline(connection, PATIENCE) as deadline:
-        connection.connect()
-        deadline.socket = connection.sock
-        headers = {"User-Agent": "banstitch-watch", **request.headers}
+    headers = {"User-Agent": "banstitch-watch", **request.headers}
+    with Deadline() as deadline, contextlib.closing(connect(url, way, deadline)) as connection:
         connection.request(request.method, path, body=request.body or None, headers=headers)
         response = connection.getresponse()
         text = response.read(_LARGEST).decode("utf-8", "replace")
-    if deadline.is_over:
-        raise ValueError("the server takes longer than %d seconds" % PATIENCE)
     shown = "".join(c if c.isprintable() else " " for c in text)[:_SHOWN].strip()
     answer = "%d %s" % (response.status, shown)
     if 300 <= response.status < 400:
@@ -93,18 +87,33 @@ def _read_wait(text: str) -> float:
     return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
 
 
-def _open(text: str, way: Way) -> http.client.HTTPConnection:
-    url = urlsplit(text)
+def connect(url: SplitResult, way: Way, deadline: Deadline) -> http.client.HTTPConnection:
+    """Return a connection to the server of a URL. Raises OSError, ValueError, http.client.HTTPException."""
     if not url.hostname or url.scheme not in ("http", "https"):
         raise ValueError("it is no http or https address")
-    host, _, port = way.proxy.rpartition(":")
-    target = (host.strip("[]"), int(port)) if way.proxy else (url.hostname, url.port)
     if url.scheme == "http":
-        return http.client.HTTPConnection(url.hostname, url.port, timeout=SILENCE)
-    connection = http.client.HTTPSConnection(*target, timeout=SILENCE, context=make_context(way.ca))
+        connection = http.client.HTTPConnection(url.hostname, url.port)
+        connection.sock = deadline.connect(url.hostname, connection.port)
+        return connection
+    context = make_context(way.ca)
+    connection = http.client.HTTPSConnection(url.hostname, url.port, context=context)
     if way.proxy:
-        connection.set_tunnel(url.hostname, url.port or 443)
+        host, _, port = way.proxy.rpartition(":")
+        plain = deadline.connect(host.strip("[]"), int(port))
+        _open_tunnel(plain, url.hostname, connection.port)
+    else:
+        plain = deadline.connect(url.hostname, connection.port)
+    connection.sock = context.wrap_socket(plain, server_hostname=url.hostname)
     return connection
+
+
+def _open_tunnel(proxy: socket.socket, host: str, port: int) -> None:
+    target = ("[%s]:%d" if ":" in host else "%s:%d") % (host, port)
+    proxy.sendall(("CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (target, target)).encode("ascii"))
+    with http.client.HTTPResponse(proxy, method="CONNECT") as response:
+        response.begin()
+    if response.status != 200:
+        raise OSError("the proxy answers %d" % response.status)
 
 
 def describe(error: Exception) -> str:

@@ -13,12 +13,12 @@ import glob
 import http.client
 import logging
 import os
-import socket
 import ssl
+import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import IO, Any, NamedTuple
 
-from banstitch_shared.service import replace_file
+from banstitch_shared.service import replace_lines
 from banstitch_shared.shared_bans import (
     DOMAIN,
     LARGEST,
@@ -26,8 +26,8 @@ from banstitch_shared.shared_bans import (
     PAUSE,
     find_answer,
     find_list,
-    format_list,
-    parse_list,
+    format_lines,
+    read_list,
     read_site,
 )
 from banstitch_shared.visible import spell_hidden
@@ -35,10 +35,9 @@ from banstitch_shared.visible import spell_hidden
 from watch.deadline import Deadline
 from watch.jobs import Job, Part
 
-# Seconds without a byte, and seconds of one request.
-SILENCE, PATIENCE = 5.0, 30.0
 _NOT_MODIFIED = 304
-_LONGEST_TAG = 100
+# Characters of an ETag and of a line, and bytes that are read at once.
+_LONGEST_TAG, _LONGEST_LINE, _PIECE = 100, 200, 1 << 16
 
 log = logging.getLogger("banstitch-watch")
 
@@ -54,24 +53,22 @@ class Peer(NamedTuple):
     ca: str
 
 
-class Connection(http.client.HTTPSConnection):
-    """A connection to a peer, which names the group and checks who answers."""
+def connect(peer: Peer, deadline: Deadline) -> http.client.HTTPConnection:
+    """Return a connection to a peer, which names the group and checks who answers.
 
-    def __init__(self, peer: Peer) -> None:
-        super().__init__(peer.host, peer.port, timeout=SILENCE)
-        self._peer = peer
-
-    def connect(self) -> None:
-        """Connect. Raises OSError, ValueError: it is not the site, or not one of the group."""
-        self.sock = socket.create_connection((self._peer.host, self._peer.port), SILENCE)
-        connection = make_context(self._peer).wrap_socket(
-            self.sock, server_hostname=self._peer.group + DOMAIN, do_handshake_on_connect=False
-        )
-        self.sock = connection
-        connection.do_handshake()
-        found = read_site(self._peer.group, connection.getpeercert())
-        if found != self._peer.site:
-            raise ValueError("another site answers there: %r" % found[:100])
+    Raises:
+        OSError, ValueError: it is not the site, or not one of the group.
+    """
+    connection = http.client.HTTPConnection(peer.host, peer.port)
+    found = make_context(peer).wrap_socket(
+        deadline.connect(peer.host, peer.port), server_hostname=peer.group + DOMAIN
+    )
+    connection.sock = found
+    name = read_site(peer.group, found.getpeercert())
+    if name != peer.site:
+        connection.close()
+        raise ValueError("another site answers there: %r" % name[:100])
+    return connection
 
 
 def make_context(peer: Peer) -> ssl.SSLContext:
@@ -89,17 +86,21 @@ class Puller:
 
     def __init__(self, folder: str, peer: Peer) -> None:
         self.path = find_list(folder, peer.group, peer.site)
-        self._peer = peer
+        self._folder, self._peer = folder, peer
         self._tag = ""
         self._error = ""
 
     def pull(self) -> None:
         """Fetch the list, and keep it."""
         try:
-            found = self._fetch()
-            if found is not None:
-                # written anew: what a peer sends reaches the file in our own form only
-                replace_file(self.path, format_list(parse_list(found)), 0o640)
+            with tempfile.TemporaryFile(dir=self._folder) as fetched:
+                if self._fetch(fetched):
+                    fetched.seek(0)
+                    # written anew: what a peer sends reaches the file in our own form only
+                    bans = read_list(
+                        iter(lambda: fetched.readline(_LONGEST_LINE).decode("ascii"), "")
+                    )
+                    replace_lines(self.path, format_lines(bans), 0o640)
             touch(find_answer(self.path))
         except (OSError, ValueError, http.client.HTTPException) as error:
             self._refuse(str(error) or type(error).__name__)
@@ -119,28 +120,35 @@ class Puller:
             )
             self._error = why
 
-    def _fetch(self) -> Optional[str]:  # noqa: UP045 - Python 3.9
-        """Return the list; None if it is still the one that is kept."""
-        connection = Connection(self._peer)
+    def _fetch(self, stream: IO[bytes]) -> bool:
+        """Fetch the list into a file, and return whether it is another one than the one that is kept."""
         headers = {"User-Agent": "banstitch-watch"}
         if self._tag and os.path.exists(self.path):
             headers["If-None-Match"] = self._tag
-        with contextlib.closing(connection), Deadline(connection, PATIENCE) as deadline:
+        with (
+            Deadline() as deadline,
+            contextlib.closing(connect(self._peer, deadline)) as connection,
+        ):
             connection.request("GET", PATH + self._peer.group, headers=headers)
-            deadline.socket = connection.sock
             response = connection.getresponse()
-            body = response.read(LARGEST + 1) if response.status == 200 else b""
-        if deadline.is_over:
-            raise ValueError("it takes longer than %d seconds" % PATIENCE)
-        if response.status == _NOT_MODIFIED and "If-None-Match" in headers:
-            return None
-        if response.status != 200:
-            raise ValueError("it answers %d" % response.status)
-        if len(body) > LARGEST:
-            raise ValueError("its list is larger than %d bytes" % LARGEST)
+            if response.status == _NOT_MODIFIED and "If-None-Match" in headers:
+                return False
+            if response.status != 200:
+                raise ValueError("it answers %d" % response.status)
+            copy(response, stream)
         tag = response.headers.get("ETag") or ""
         self._tag = tag if len(tag) <= _LONGEST_TAG and tag.isascii() and tag.isprintable() else ""
-        return body.decode("ascii")
+        return True
+
+
+def copy(response: http.client.HTTPResponse, stream: IO[bytes]) -> None:
+    """Copy a list piece by piece: those of many peers at once would fill the memory. Raises ValueError."""
+    for _ in range(LARGEST // _PIECE + 1):
+        piece = response.read(_PIECE)
+        if not piece:
+            return
+        stream.write(piece)
+    raise ValueError("its list is larger than %d bytes" % LARGEST)
 
 
 def touch(path: str) -> None:

@@ -192,8 +192,8 @@ class LabSite:
 class KeptSite(LabSite):
     """A deployed site that was kept. As a context manager, it is up inside and as it was again afterwards."""
 
-    def __init__(self, folder: Path, kept: LabSite) -> None:
-        super().__init__(folder, Path(), [unit.options for unit in kept.units])
+    def __init__(self, folder: Path, kept: LabSite, settings: str = "") -> None:
+        super().__init__(folder, Path(), [unit.options for unit in kept.units], settings=settings)
         self.host = kept.host
         for unit, before in zip(self.units, kept.units, strict=True):
             unit.restore(before.back_up())

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.alarm_servers import PASSWORD, USER, Hooks, Mails, Syslogs, make_certificates
-from tests.e2e.labsite import LabSite, fortigate_options
+from tests.e2e.labsite import KeptSite, LabSite
 from tests.e2e.poller import Poller
-from tests.e2e.rules_site import ON, Rules
+from tests.e2e.rules_site import LOGS, NAME, ON, Rules
 from tests.e2e.site_helpers import EVENT, list_leftovers
-from tests.lab.roots import build_ready_root
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
@@ -33,8 +32,21 @@ with open(path, "r+b") as stream:
         stream.seek(start + 8 * names.index(name))
         stream.write(struct.pack("d", value))
 """
+# Attackers of whom each is banned for one event, and how many of them may be.
+ATTACKERS, MOST_BANS, MOST_IN_FEED = 10_040, 10_000, 9_000
+# Sets the clock of one Python program forward while a file is there; that of the machine stays as it is.
+CLOCK = """
+import os, time
+real = time.time
+time.time = lambda: real() + 400 * os.path.exists("/opt/clock/shift")
+"""
+DROP_IN = "/run/systemd/system/banstitch-watch.service.d"
+SPOOL = "/var/spool/banstitch"
 # Alarms whose causes can be taken away at once, and alarms that end by themselves much later.
 ENDING = {
+    "receiver",
+    "disk:/var/spool/banstitch",
+    "full",
     "polls:fgt1",
     "posts:fgt1",
     "certificate",
@@ -53,13 +65,14 @@ LASTING = {
     "attacked:alice",
     "login",
     "clock:fgt1",
+    "jump",
 }
 
 
 class Alarmed:
     """A site with alarms, and the servers that get them."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, kept: LabSite, stack: ExitStack) -> None:
         self.ca, self.context = make_certificates(folder)
         self.mails = stack.enter_context(Mails(self.context))
         self.hooks = stack.enter_context(Hooks(self.context))
@@ -68,16 +81,16 @@ class Alarmed:
         # nobody listens there until the alarm about it is to end
         with Hooks(self.context) as closed:
             self.late_port = closed.port
-        root = build_ready_root("bookworm")
-        options = [fortigate_options()]
-        self.site = stack.enter_context(
-            LabSite(folder / "inventory", root, options, settings=self.settings, group_settings="")
-        )
+        self.site = stack.enter_context(KeptSite(folder / "inventory", kept, self.settings))
 
     @property
     def settings(self) -> str:
         base = "https://127.0.0.1"
         return f"""{ON}
+detection_settings: {{}}
+detection_success_events: true
+receiver_ban_limit: {MOST_BANS}
+receiver_feed_limit: {MOST_IN_FEED}
 alarms_ca: {self.ca}
 alarms_mail_to: [noc@example.com]
 alarms_mail_from: bh1@example.com
@@ -97,24 +110,49 @@ heartbeat_interval: 1s"""
         wanted = json.dumps({name.replace("_of_", ":"): n for name, n in numbers.items()})
         self.site.host.run(["python3", "-c", SET, wanted], check=True)
 
-    def write_limit(self, banned: int, refused: int) -> None:
-        """Have the ban host believe that so many bans were made and refused lately."""
-        start = str(int(time.time() // 600 * 600))
-        kinds = {"banned": {start: banned}, "refused": {start: refused} if refused else {}}
-        text = json.dumps({"fgt1": kinds}).replace('"', '\\"')
-        self.site.host.console(f'printf "{text}" > /var/spool/banstitch/limit.json', check=True)
+    def set_clock(self) -> None:
+        """Set the clock of banstitch-watch by 400 seconds at once, until it notices, and set it back."""
+        host = self.site.host
+        host.console("touch /opt/clock/shift", check=True)
+        assert within(30, lambda: "jump" in self.read_active())
+        host.console("rm /opt/clock/shift", check=True)
+
+    def read_active(self) -> str:
+        return self.site.host.console("cat /var/lib/banstitch-watch/active.json").stdout
+
+    def attack(self) -> None:
+        """Let ten thousand addresses, each in a network of its own, try a name that nobody has."""
+        now = time.time()
+        lines = "".join(
+            f"{now:.6f} fgt1 {NAME} failure 45.{n >> 8}.{n & 255}.7 {b'admin'.hex()} -\n"
+            for n in range(ATTACKERS)
+        )
+        self.site.host.console(["tee", "-a", f"{LOGS}/events.log"], stdin=lines, check=True)
+        assert within(120, lambda: self.count_refused() >= ATTACKERS - MOST_BANS)
+
+    def count_refused(self) -> int:
+        """Return how many bans of events of the FortiGate were refused."""
+        text = self.site.host.console(f"cat {SPOOL}/limit.json").stdout
+        return sum(json.loads(text)["fgt1"]["refused"].values()) if text else 0
 
     def provoke(self) -> None:
         """Provoke every alarm that can be provoked, all at once."""
         site, rules = self.site, Rules(self.site)
+        site.host.console(f"mkdir -p /opt/clock {DROP_IN}", check=True)
+        site.host.console("cat > /opt/clock/sitecustomize.py", stdin=CLOCK, check=True)
+        site.host.console(
+            f"printf '[Service]\nEnvironment=PYTHONPATH=/opt/clock:/opt/banstitch\n' > {DROP_IN}/clock.conf;"
+            " systemctl daemon-reload; systemctl restart banstitch-watch",
+            check=True,
+        )
         for number in range(3):
             rules.event(f"198.51.{number}.7", "alice")
         for _ in range(6):
             rules.event("198.51.150.7")
         rules.event("198.51.150.7", "<!channel>bob", "success")
         site.units[0].log_event(EVENT.format(address="198.51.100.77", user="x"))
-        assert within(60, lambda: "attacked" in self.read_rules())
-        assert within(60, lambda: json.loads(self.read_rules())["attacked"] != [])
+        self.attack()
+        assert within(60, lambda: json.loads(self.read_rules() or "{}").get("attacked", []) != [])
         site.host.console("echo '# by hand' >> /etc/fail2ban/jail.d/banstitch.conf", check=True)
         assert site.run("plan", "--note-drift").code == 2
         assert site.run("shield", "on").code == 0
@@ -124,16 +162,19 @@ heartbeat_interval: 1s"""
         self.set_numbers(
             started=old, last_poll_of_fgt1=old, last_event_of_fgt1=old, limited_of_fgt1=7
         )
-        self.write_limit(10_000, 3)
         site.host.console(
             "systemctl stop banstitch-rules fail2ban;"
             " touch -d '3 min ago' /var/lib/banstitch-rules/alive /var/spool/banstitch/*.alive;"
+            f" cp -a {SPOOL} /root/spool; mount -t tmpfs -o size=8m tmpfs {SPOOL};"
+            f" cp -a /root/spool/. {SPOOL}; head -c 7m /dev/zero > {SPOOL}/fill;"
             " cd /etc/banstitch/tls; cp -p server.pem /root/server.pem;"
             " openssl req -x509 -key server.pem -days 2 -subj /CN=x -out /root/short.pem;"
             " openssl pkey -in /root/server.pem > server.pem; cat /root/short.pem >> server.pem;"
             " systemctl restart banstitch-watch",
             check=True,
         )
+        assert within(30, lambda: '"rules"' in self.read_active())
+        self.set_clock()
 
     def read_rules(self) -> str:
         return self.site.host.console("cat /var/lib/banstitch-rules/alarms.json").stdout
@@ -148,28 +189,31 @@ heartbeat_interval: 1s"""
         """Take all causes away."""
         site = self.site
         site.host.console(
-            "cp -p /root/server.pem /etc/banstitch/tls/server.pem;"
+            f"umount {SPOOL}; rm -r {SPOOL}/limit.json {DROP_IN} /opt/clock /root/spool;"
+            " systemctl daemon-reload;"
+            " cp -p /root/server.pem /etc/banstitch/tls/server.pem;"
             " systemctl start fail2ban banstitch-rules",
             check=True,
         )
+        site.write_inventory(self.settings.replace(f"_limit: {MOST_IN_FEED}", "_limit: 131072"))
         assert site.run("shield", "off").code == 0
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         assert site.run("plan", "--note-drift").code == 0
-        self.write_limit(0, 0)
         site.units[0].poll_feeds()
         site.units[0].log_event(EVENT.format(address="198.51.100.78", user="x"))
         site.host.console("systemctl restart banstitch-watch", check=True)
 
     def list_active(self) -> dict[str, str]:
+        """Return the text of each alarm that is active."""
         found = self.site.run("alarms", "--json").target("bh1")["alarms"]
-        return {alarm["key"].partition(":1")[0]: alarm["severity"] for alarm in found}
+        return {alarm["key"].partition(":1")[0]: alarm["text"] for alarm in found}
 
 
-@pytest.fixture(scope="module")
-def alarmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alarmed]:
+@pytest.fixture
+def alarmed(tmp_path: Path, kept_site: LabSite) -> Iterator[Alarmed]:
     with ExitStack() as stack:
-        found = Alarmed(tmp_path_factory.mktemp("alarms"), stack)
+        found = Alarmed(tmp_path, kept_site, stack)
         applied = found.site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         yield found
@@ -195,10 +239,12 @@ def test_each_alarm_arrives_once_and_its_end_too(alarmed: Alarmed) -> None:
         "active"
     )
     beats = alarmed.beats.beats
-    assert set(alarmed.list_active()) >= ENDING
+    active = alarmed.list_active()
+    assert set(active) >= ENDING - {"receiver"}
+    assert active["burst"] == "a burst of bans: 10000 new ones within the last hour"
+    assert active["full"].startswith("the feed is full: 1")
     assert "%3C%21channel%3Ebob logged in from 198.51.150.7" in alarmed.mails.text
     assert "<!channel>" not in alarmed.mails.text + "".join(alarmed.syslogs.lines)
-    assert "10000 new ones within the last hour" in alarmed.mails.text
     assert "fgt1 has not fetched the list for 3 d" in alarmed.mails.text
     assert any("alarm=burst state=active" in line for line in alarmed.syslogs.lines)
     assert alarmed.beats.beats == beats
@@ -214,9 +260,11 @@ def test_each_alarm_arrives_once_and_its_end_too(alarmed: Alarmed) -> None:
         key: n for state in ("active", "over") for key, n in hooks.count(state).items() if n > 1
     }
     assert often == {}
+    check_teardown(alarmed)
 
 
-def test_no_secret_is_shown_and_teardown_leaves_nothing(alarmed: Alarmed) -> None:
+def check_teardown(alarmed: Alarmed) -> None:
+    """Check that no secret was shown anywhere, and that nothing is left."""
     site = alarmed.site
     secrets = [PASSWORD, HEARTBEAT, f":{alarmed.hooks.port}/x"]
     journal = site.host.console("journalctl -u banstitch-watch").stdout

@@ -18,7 +18,7 @@ from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
 
-ATTACKER, SECOND, SPARED = "45.9.9.9", "45.8.8.8", "45.7.7.7"
+ATTACKER, SECOND, SPARED, LATER = "45.9.9.9", "45.8.8.8", "45.7.7.7", "45.6.6.6"
 # The feed of a host, as the host itself may fetch it.
 READ_FEED = """python3 - <<'END'
 import base64, json, urllib.request
@@ -48,12 +48,17 @@ READABLE = {
 @pytest.fixture
 def sites(tmp_path: Path, ready_root: Path) -> Iterator[ThreeSites]:
     """Three deployed sites of one group; bh2 never bans SPARED."""
-    printed = CliRunner().invoke(cli, ["share-ca", "lab"]).output
-    settings = {"share_bans": ["lab"], "detection_ignore": [SPARED], **yaml.safe_load(printed)}
+    settings = {"share_bans": ["lab"], "detection_ignore": [SPARED], **make_ca()}
     with ThreeSites(tmp_path / "inventory", ready_root, settings) as found:
         applied = found.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         yield found
+
+
+def make_ca() -> dict[str, object]:
+    """Return the setting that the verb `share-ca` prints."""
+    found: dict[str, object] = yaml.safe_load(CliRunner().invoke(cli, ["share-ca", "lab"]).output)
+    return found
 
 
 def attack(sites: ThreeSites, name: str, address: str) -> None:
@@ -108,13 +113,18 @@ def test_a_ban_is_denied_at_all_sites_until_its_site_leaves(sites: ThreeSites) -
         sites.run("status", "-l", "bh2").out
     )
 
-    # a site that is removed has its bans taken out, and gets no more of the others
+    # a site that is removed has its bans taken out; with a new CA, its key is of no use any more
+    sites.settings |= make_ca()
     sites.write_inventory("bh1", "bh2")
     removed = sites.run("apply", "-y")
     assert removed.code == 0, removed.out + removed.err
     assert within(120, lambda: SECOND not in feed(sites, "bh1") + feed(sites, "bh2"))
     log = sites.hosts["bh3"].console
-    assert within(60, lambda: "it answers 403" in log("journalctl -u banstitch-watch").stdout)
+    refused = "certificate verify failed"
+    assert within(60, lambda: refused in log("journalctl -u banstitch-watch").stdout)
+    # those that have the new CA share as before
+    attack(sites, "bh1", LATER)
+    assert within(90, lambda: LATER in feed(sites, "bh2"))
 
     # each service sees what it needs
     for name, seen in READABLE.items():

@@ -89,15 +89,12 @@ def _keep_writable(file: int, name: str, status: os.stat_result) -> None:
 def keep(path: str, manifest: Manifest) -> None:
     """Make root the owner of our user's files in a directory that stays.
 
-    The user is about to be removed, and another one may get its number.
+    The user is about to be removed, and another one may get its number. `chown` walks into folders of any
+    depth, which the user may have made.
     """
     users = [entry.id.name for entry in manifest.objects if entry.id.kind == "user"]
     known = [pwd.getpwnam(name) for name in users if host.has_user(name)]
-    uids, gids = {each.pw_uid for each in known}, {each.pw_gid for each in known}
-    for _, folders, files, folder in os.fwalk(path, follow_symlinks=False):
-        for name in [".", *folders, *files]:
-            with contextlib.suppress(FileNotFoundError):
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                uid = 0 if status.st_uid in uids else -1
-                gid = 0 if status.st_gid in gids else -1
-                os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
+    changes = {(f"+{each.pw_uid}", "0") for each in known}
+    changes |= {(f":+{each.pw_gid}", ":0") for each in known}
+    for theirs, ours in sorted(changes):
+        host.must(["chown", "-hR", "--from", theirs, ours, "--", path])

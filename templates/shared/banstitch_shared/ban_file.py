@@ -16,7 +16,7 @@ from __future__ import annotations
 import glob
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 HEAD = "# banstitch 1"
@@ -66,6 +66,25 @@ def parse_bans(text: str) -> list[Ban]:
     if not _is_whole(lines):
         raise ValueError("it was cut")
     return list(map(parse_ban, lines[1:-2]))
+
+
+def read_bans(lines: Iterable[str]) -> Iterator[Ban]:
+    """Yield the bans of a file line by line: what was yielded counts only if nothing is raised at the end.
+
+    Raises:
+        ValueError: the file was cut, or holds something else than bans.
+    """
+    lines, count = iter(lines), 0
+    line = next(lines, "")
+    if line != HEAD + "\n":
+        raise ValueError("it was cut")
+    for line in lines:
+        if line.startswith("end "):
+            break
+        yield parse_ban(line)
+        count += 1
+    if line != "end %d\n" % count or next(lines, ""):
+        raise ValueError("it was cut")
 
 
 def salvage_bans(text: str) -> tuple[list[Ban], bool]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Iterable
 
 
 def notify(message: str) -> None:
@@ -22,12 +23,21 @@ def notify(message: str) -> None:
 
 def replace_file(path: str, text: str, mode: int) -> None:
     """Replace a file as a whole: a reader sees the old one or the new one. Raises OSError."""
+    replace_lines(path, [text], mode)
+
+
+def replace_lines(path: str, lines: Iterable[str], mode: int) -> None:
+    """Replace a file by these lines as a whole. If they raise an error, it stays as it is. Raises OSError."""
     new = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with open(new, "w", encoding="ascii") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(new)
-    os.rename(path + ".new", path)
+    try:
+        with open(new, "w", encoding="ascii") as stream:
+            stream.writelines(lines)
+            stream.flush()
+            os.fsync(new)
+        os.rename(path + ".new", path)
+    except BaseException:
+        os.unlink(path + ".new")
+        raise
     folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

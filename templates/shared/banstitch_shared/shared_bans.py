@@ -96,29 +96,41 @@ def find_answer(path: str) -> str:
     return path[: -len(BANS)] + ALIVE
 
 
-def format_list(bans: Iterable[SharedBan]) -> str:
-    """Return the text of a list."""
-    lines = ["%s %d %d %s\n" % (b.address, round_end(b.until), b.since, b.jail) for b in bans]
-    return "%s\n%send %d\n" % (HEAD, "".join(lines), len(lines))
+def format_lines(bans: Iterable[SharedBan]) -> Iterator[str]:
+    """Yield the lines of a list, with their ends."""
+    yield HEAD + "\n"
+    count = 0
+    for ban in bans:
+        yield "%s %d %d %s\n" % (ban.address, round_end(ban.until), ban.since, ban.jail)
+        count += 1
+    yield "end %d\n" % count
 
 
-def parse_list(text: str) -> list[SharedBan]:
-    """Return the bans of a list.
+def read_list(lines: Iterable[str]) -> Iterator[SharedBan]:
+    """Yield the bans of a list, line by line: what was yielded counts only if nothing is raised at the end.
 
     Raises:
         ValueError: it was cut, is too long, or one of its lines is no ban that a rule could make.
     """
-    if text.count("\n") > MOST + 2:  # before a list of millions of lines fills the memory
-        raise ValueError("the list holds more than %d bans" % MOST)
-    lines = text.split("\n")
-    if lines[0] != HEAD or lines[-2:] != ["end %d" % (len(lines) - 3), ""]:
+    lines, count = iter(lines), 0
+    line = next(lines, "")
+    if line != HEAD + "\n":
         raise ValueError("the list is damaged")
-    return list(map(_parse_ban, lines[1:-2]))
+    for line in lines:
+        if line.startswith("end "):
+            break
+        if count == MOST:
+            raise ValueError("the list holds more than %d bans" % MOST)
+        yield _parse_ban(line)
+        count += 1
+    if line != "end %d\n" % count or next(lines, ""):
+        raise ValueError("the list is damaged")
 
 
 def _parse_ban(line: str) -> SharedBan:
     try:
-        address, end, start, jail = line.split(" ", 4)
+        address, end, start, rest = line.split(" ", 4)
+        jail, is_whole = rest[:-1], rest.endswith("\n")
         until, since = FOREVER if end == "-1" else _read_time(end), _read_time(start)
         is_spelled = spell_ban(address) == address
     except ValueError:
@@ -127,7 +139,7 @@ def _parse_ban(line: str) -> SharedBan:
     if bits and int(bits) < LEAST_BITS[6 if ":" in address else 4]:
         raise ValueError("%s is wider than what a rule bans" % address)
     has_times = since <= _LATEST and (until == FOREVER or until <= _LATEST)
-    if not (is_spelled and has_times and _JAIL.match(jail)):
+    if not (is_whole and is_spelled and has_times and _JAIL.match(jail)):
         raise ValueError("%r is no ban" % line[:100])
     return SharedBan(address, until, since, jail)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from banstitch_shared.addresses import SELF_TEST, Networks, parse_network
 from banstitch_shared.allowances import find_allowances, read_allowances
-from banstitch_shared.ban_file import Ban, find_ban_file, parse_bans
+from banstitch_shared.ban_file import Ban, find_ban_file, read_bans
 from banstitch_shared.looked_up import LookedUp
 from banstitch_shared.untrusted import read_small_file
 
@@ -61,8 +61,8 @@ class Bans:
 
 def _read_latest(path: str, now: float) -> list[Ban]:
     with open(path, encoding="ascii") as stream:
-        bans = parse_bans(stream.read())
-    return [ban for ban in bans if ban.since > now - WINDOW and is_own(ban)]
+        # of a million bans, only the latest are kept in memory
+        return [ban for ban in read_bans(stream) if ban.since > now - WINDOW and is_own(ban)]
 
 
 def is_own(ban: Ban) -> bool:

@@ -5,12 +5,11 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
-import socket
 import ssl
 from typing import Any
 
-# Seconds for a connection to this host itself.
-PATIENCE = 10.0
+from watch.deadline import Deadline
+
 # X509_V_FLAG_PARTIAL_CHAIN: what is trusted need not be a CA. Python names it only from 3.10 on.
 _PARTIAL_CHAIN = 0x80000
 _HAS_EXPIRED = 10
@@ -43,8 +42,5 @@ def read_end(host: str, port: int) -> float:
 
 
 def _shake_hands(context: ssl.SSLContext, host: str, port: int, binary: bool) -> Any:
-    with (
-        socket.create_connection((host, port), PATIENCE) as plain,
-        context.wrap_socket(plain) as peer,
-    ):
+    with Deadline() as deadline, context.wrap_socket(deadline.connect(host, port)) as peer:
         return peer.getpeercert(binary)

@@ -5,6 +5,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 from collections.abc import Sequence
@@ -14,10 +15,9 @@ from email.utils import formatdate, make_msgid
 from typing import NamedTuple
 
 from watch.alarms.digest import Digest
+from watch.deadline import Deadline
 from watch.outgoing import make_context
 
-# Seconds without an answer.
-SILENCE = 10.0
 STARTTLS, TLS = "starttls", "tls"
 
 
@@ -46,6 +46,23 @@ def write_mail(digest: Digest, mail: Mail, host: str) -> EmailMessage:
     return message
 
 
+class Server(smtplib.SMTP):
+    """A mail server, to which a deadline connects."""
+
+    def __init__(self, mail: Mail, host: str, deadline: Deadline) -> None:
+        self._mail, self._deadline = mail, deadline
+        super().__init__(mail.host, mail.port, host)
+        if mail.security == STARTTLS:
+            self.starttls(context=make_context(mail.ca))
+
+    def _get_socket(self, host: str, port: int, _: object) -> socket.socket:
+        """Return the connection: a hook of smtplib, which uses it for TLS itself."""
+        plain = self._deadline.connect(host, port)
+        if self._mail.security != TLS:
+            return plain
+        return make_context(self._mail.ca).wrap_socket(plain, server_hostname=host)
+
+
 def send_mail(digest: Digest, mail: Mail) -> str:
     """Send a digest, and return what came back.
 
@@ -54,24 +71,13 @@ def send_mail(digest: Digest, mail: Mail) -> str:
     """
     host = socket.gethostname()
     message = write_mail(digest, mail, host)
-    with _connect(mail, host) as server:
+    with Deadline() as deadline, contextlib.closing(Server(mail, host, deadline)) as server:
         if mail.user:
             server.login(mail.user, mail.password)
         refused = server.send_message(message)
+        # whatever it answers to that: the mail was accepted, and must not be sent again
+        with contextlib.suppress(OSError):
+            server.putcmd("QUIT")
     if refused:
         raise ValueError("the server refuses %d of %d recipients" % (len(refused), len(mail.to)))
     return "accepted for " + ", ".join(mail.to)
-
-
-def _connect(mail: Mail, host: str) -> smtplib.SMTP:
-    if mail.security == TLS:
-        context = make_context(mail.ca)
-        return smtplib.SMTP_SSL(mail.host, mail.port, host, timeout=SILENCE, context=context)
-    server = smtplib.SMTP(mail.host, mail.port, host, timeout=SILENCE)
-    if mail.security == STARTTLS:
-        try:
-            server.starttls(context=make_context(mail.ca))
-        except BaseException:
-            server.close()
-            raise
-    return server

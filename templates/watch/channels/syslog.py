@@ -13,9 +13,9 @@ from typing import NamedTuple
 from banstitch_shared.alarm_notes import CRITICAL, INFO, WARNING
 
 from watch.alarms.digest import Digest
+from watch.deadline import SILENCE, Deadline
 from watch.outgoing import make_context
 
-SILENCE = 10.0
 # Facility daemon, and the severities of syslog.
 _DAEMON = 3
 _SEVERITY = {INFO: 6, WARNING: 4, CRITICAL: 2}
@@ -50,24 +50,27 @@ def _describe(digest: Digest) -> Iterator[str]:
 def send_syslog(digest: Digest, syslog: Syslog) -> str:
     """Send a digest, and return what is known about its arrival. Raises OSError, ValueError."""
     lines = list(write_lines(digest, socket.gethostname()))
-    if syslog.transport == "udp":
-        _send_datagrams(lines, syslog)
-        return "sent by UDP, which confirms nothing"
-    with socket.create_connection((syslog.host, syslog.port), SILENCE) as plain:
-        # with the length before each line: RFC 6587, RFC 5425
-        frames = b"".join(b"%d %s" % (len(line), line) for line in lines)
-        if syslog.transport == "tls":
-            with make_context(syslog.ca).wrap_socket(plain, server_hostname=syslog.host) as peer:
-                peer.sendall(frames)
-        else:
-            plain.sendall(frames)
+    with Deadline() as deadline:
+        if syslog.transport == "udp":
+            _send_datagrams(lines, deadline.look_up(syslog.host)[0], syslog.port)
+            return "sent by UDP, which confirms nothing"
+        with deadline.connect(syslog.host, syslog.port) as plain:
+            # with the length before each line: RFC 6587, RFC 5425
+            frames = b"".join(b"%d %s" % (len(line), line) for line in lines)
+            if syslog.transport == "tls":
+                with make_context(syslog.ca).wrap_socket(
+                    plain, server_hostname=syslog.host
+                ) as peer:
+                    peer.sendall(frames)
+            else:
+                plain.sendall(frames)
     return "sent to %s:%d" % (syslog.host, syslog.port)
 
 
-def _send_datagrams(lines: list[bytes], syslog: Syslog) -> None:
-    family, kind, _, _, address = socket.getaddrinfo(
-        syslog.host, syslog.port, type=socket.SOCK_DGRAM
-    )[0]
-    with socket.socket(family, kind) as peer:
+def _send_datagrams(lines: list[bytes], address: str, port: int) -> None:
+    with socket.socket(
+        socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM
+    ) as peer:
+        peer.settimeout(SILENCE)
         for line in lines:
-            peer.sendto(line[:2000], address)
+            peer.sendto(line[:2000], (address, port))

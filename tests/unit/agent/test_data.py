@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -259,3 +261,22 @@ def test_a_log_that_root_gave_to_another_group_stays_as_it_is(logs: Path) -> Non
     data.hand_over(str(logs), "root", "sys")
     assert ours.stat().st_gid == grp.getgrnam("daemon").gr_gid
     assert theirs.stat().st_gid == grp.getgrnam("sys").gr_gid
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_folders_of_any_depth_that_their_user_made_become_roots(
+    logs: Path, journal: Journal
+) -> None:
+    nobody = pwd.getpwnam("nobody")
+    journal.own(ResourceId("user", "nobody"), None)
+    folders = [os.open(logs, os.O_RDONLY)]
+    for _ in range(1200):
+        os.mkdir("deep", dir_fd=folders[-1])
+        folders.append(os.open("deep", os.O_RDONLY, dir_fd=folders[-1]))
+        os.close(folders.pop(-2))
+        os.fchown(folders[-1], nobody.pw_uid, nobody.pw_gid)
+    remove(logs, journal)
+    about = os.fstat(folders[-1])
+    os.close(folders[-1])
+    assert (about.st_uid, about.st_gid) == (0, 0)
+    subprocess.run(["rm", "-r", "--", logs / "deep"], check=True)

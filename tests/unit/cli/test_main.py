@@ -236,6 +236,5 @@ def test_every_fortigate_that_cannot_do_what_is_asked_is_named_with_the_line(
     extra.write_text("enforcement: [policy, local_in]\n")
     said = cli("check", "--fortios", "7.0.5", "-e", f"@{extra}")
     assert said.code == 3
-    for unit in ("fw1", "fw2"):
-        assert f"places.yml:1: {unit}: enforcement policy: no interfaces are set" in said.err
-        assert f"places.yml:1: {unit}: enforcement local_in: FortiOS 7.0.5 cannot" in said.err
+    assert "places.yml:1: fw1, fw2: enforcement policy: no interfaces are set" in said.err
+    assert "places.yml:1: fw1, fw2: enforcement local_in: FortiOS 7.0.5 cannot" in said.err

@@ -171,7 +171,9 @@ def test_another_id_opens_only_its_own_values(sites: Cli, vaulted: VaultFiles) -
     mine, other = vaulted.folder / "password", vaulted.folder / "other"
     said = sites("check", "--vault-id", f"default@{mine}")
     assert said.code == 3
-    assert "bh1.yml:2: ansible_password is encrypted with ansible-vault, and no given" in said.err
+    assert (
+        "bh1.yml:2: bh1: ansible_password is encrypted with ansible-vault, and no given" in said.err
+    )
     assert "(ids tried: default); its id is prod: give --vault-id prod@FILE" in said.err
     assert sites("check", "--vault-id", f"default@{mine}", "--vault-id", f"prod@{other}").code == 0
     assert PROD not in said.err

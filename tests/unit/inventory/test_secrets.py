@@ -148,7 +148,7 @@ def test_the_value_of_a_connection_variable_is_not_quoted_either(
     write(tmp_path, hosts__yml=f"ban_hosts: {{hosts: {{ban1: {{{name}: {written}}}}}}}")
     code, text = said(capfd, "check", "-vvv", "-i", str(tmp_path / "hosts.yml"))
     assert code == 3
-    assert f"hosts.yml:1: {name} must be " in text
+    assert f"hosts.yml:1: ban1: {name} must be " in text
     assert not leaked(text)
 
 
@@ -222,7 +222,7 @@ def test_the_error_names_variable_and_line_and_suggests_unsafe(
         )
         code, out = said(capfd, "check", "-i", str(tmp_path / "hosts.yml"))
         assert code == 3
-        assert "hosts.yml:5: ansible_password: " in out
+        assert "hosts.yml:5: ban1: ansible_password: " in out
         assert "give it in a YAML file, with !unsafe before it" in out
 
 

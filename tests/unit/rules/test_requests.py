@@ -187,12 +187,24 @@ def _folder(path: Path) -> None:
     (path / "deep" / "file").touch()
 
 
+def _deep_folder(path: Path) -> None:
+    path.mkdir()
+    folder = os.open(path, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("deep", dir_fd=folder)
+        inner = os.open("deep", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+
+
 @pytest.mark.parametrize(
     "make",
     [
         _link,
         _second_name,
         _folder,
+        _deep_folder,
         lambda path: os.mkfifo(path),
         lambda path: path.write_bytes(b"x" * 5000),
     ],
@@ -212,3 +224,14 @@ def test_files_of_others_and_with_other_names_are_removed_unread(host: Path) -> 
     (host / "requests" / NAME).write_text("{}")
     assert list(requests.take_files(str(host / "requests"), os.getuid() + 1)) == []
     assert list((host / "requests").iterdir()) == []
+
+
+def test_more_names_than_fit_into_the_memory_are_taken_part_by_part(
+    host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MOST_NAMES", 3)
+    for number in range(5):
+        (host / "requests" / f"180000000000{number}-0123abcd.json").write_text(str(number))
+    first, second = take(host), take(host)
+    assert (len(first), len(second)) == (3, 2)
+    assert sorted(first + second) == [b"0", b"1", b"2", b"3", b"4"]

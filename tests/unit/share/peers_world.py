@@ -83,4 +83,5 @@ def read_taken(folder: Path, site: str = "a") -> list[str] | None:
     path = Path(shared.find_list(str(folder), GROUP, site))
     if not path.exists() or not Path(shared.find_answer(str(path))).exists():
         return None
-    return [ban.address for ban in shared.parse_list(path.read_text())]
+    with path.open(encoding="ascii") as stream:
+        return [ban.address for ban in shared.read_list(stream)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,7 @@ def peer_that(authority: Authority, answer: Callable[[ssl.SSLSocket], None]) -> 
         (bans(ban("45.9.9.9", 10**30)), "no ban"),
         pytest.param(bans(ban("45.9.9.9", "9" * 400)), "no ban", id="400 digits"),
         pytest.param(bans(ban("45.9.9.9", "9" * 4_000_000)), "no ban", id="digits"),
-        pytest.param("# banstitch share 1\n" + "a\n" * 2_000_000, "more than", id="lines"),
+        pytest.param("# banstitch share 1\n" + "a\n" * 2_000_000, "no ban", id="lines"),
         (bans(ban("45.9.9.9", LATER, -5)), "no ban"),
         (bans(f"45.9.9.9 {LATER} 1 sshd"), "no ban"),
         (
@@ -117,7 +118,7 @@ def test_an_answer_that_is_no_list_counts_as_none(
 def test_a_peer_that_sends_single_bytes_is_left(
     authority: Authority, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module("watch.peers"), "PATIENCE", 0.3)
+    monkeypatch.setattr(module("watch.deadline"), "PATIENCE", 0.3)
     over = threading.Event()
 
     def drip(client: ssl.SSLSocket) -> None:
@@ -129,6 +130,31 @@ def test_a_peer_that_sends_single_bytes_is_left(
         module("watch.peers").Puller(str(memory), describe_peer(authority, port)).pull()
         over.set()
     assert read_taken(memory) is None
+
+
+def test_lists_of_many_bans_at_once_do_not_fill_the_memory(
+    authority: Authority, memory: Path
+) -> None:
+    shared = module("banstitch_shared.shared_bans")
+    text = bans(*(ban(f"45.{n >> 16}.{n >> 8 & 255}.{n & 255}") for n in range(shared.MOST)))
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+    body = memoryview(text.encode())
+
+    def send(client: ssl.SSLSocket) -> None:
+        client.sendall(head)
+        client.sendall(body)
+
+    with peer_that(authority, send) as port:
+        puller = module("watch.peers").Puller(str(memory), describe_peer(authority, port))
+        tracemalloc.start()
+        puller.pull()
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    taken = read_taken(memory)
+    assert taken is not None
+    assert len(taken) == shared.MOST
+    # 60 peers at once, and MemoryMax= of the service is 256 MiB
+    assert most < 1 << 20
 
 
 def test_a_list_that_is_kept_stays_while_the_peer_is_ill_but_gives_no_sign_of_life(

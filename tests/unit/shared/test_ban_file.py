@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def write(bans: list[Ban]) -> str:
 @given(BANS)
 def test_bans_are_read_as_they_were_written(bans: list[Ban]) -> None:
     assert ban_file.parse_bans(write(bans)) == bans
+    assert list(ban_file.read_bans(io.StringIO(write(bans)))) == bans
     assert ban_file.salvage_bans(write(bans)) == (bans, True)
 
 
@@ -51,6 +53,8 @@ def test_a_file_that_was_cut_is_recognised_and_its_whole_lines_count(
     assert len(found) >= min(cut.count("\n") - 1, len(bans))
     with pytest.raises(ValueError, match="cut"):
         ban_file.parse_bans(cut)
+    with pytest.raises(ValueError, match=r"."):
+        list(ban_file.read_bans(io.StringIO(cut)))
 
 
 @pytest.mark.parametrize(

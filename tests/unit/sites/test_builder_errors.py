@@ -120,9 +120,9 @@ def test_errors_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
             """,
         )
     assert [fault.split(";")[0] for fault in list_problems(error, tmp_path)] == [
-        "hosts.yml:2: unknown setting receiver_prt in role receiver",
-        "hosts.yml:3: ansible_port must be a TCP port",
-        "hosts.yml:3: ansible_user must be a string",
+        "hosts.yml:2: ban1, ban2, fw1: unknown setting receiver_prt in role receiver",
+        "hosts.yml:3: ban1: ansible_port must be a TCP port",
+        "hosts.yml:3: ban2: ansible_user must be a string",
         "hosts.yml:4: fw1 has no ban_host",
     ]
 
@@ -159,3 +159,13 @@ def test_no_error_shows_a_password(tmp_path: Path) -> None:
 def test_a_play_for_another_group_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"site\.py: no play for web; write ban_hosts or fortig"):
         build_sites(read_inventory(tmp_path, GOOD), (Play("web", (FEED,)),), Secrets())
+
+
+def test_an_error_that_many_hosts_share_names_some_of_them(tmp_path: Path) -> None:
+    hosts = ", ".join(f"ban{number}: " for number in range(1, 6))
+    with pytest.raises(InputError) as error:
+        build(tmp_path, f"ban_hosts: {{hosts: {{{hosts}}}, vars: {{receiver_port: x}}}}")
+    (found,) = list_problems(error, tmp_path)
+    assert found.startswith(
+        "hosts.yml:1: ban1, ban2, ban3 and 2 more: receiver_port must be an integer (got 'x')"
+    )

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from provision.errors import InputError
 from provision.inventory.variables import Variable, Where
@@ -17,9 +24,11 @@ from provision.sites.setting_types import (
     Address,
     Duration,
     DurationOrForever,
+    Expected,
     Network,
     Networks,
     Port,
+    Unquoted,
 )
 from provision.sites.settings import (
     RoleSettings,
@@ -40,6 +49,19 @@ class Keyed(Strict):
     key: SecretStr
 
 
+def _check(value: SecretStr) -> SecretStr:
+    if value.get_secret_value().startswith("ftp"):
+        raise Unquoted("it must not begin with ftp")
+    if not value.get_secret_value().startswith("https"):
+        raise ValueError(f"{value.get_secret_value()} is wrong")
+    return value
+
+
+class Hook(Strict):
+    url: Annotated[SecretStr, AfterValidator(_check), Expected("an https URL")]
+    word: Literal["a", "b"] = "a"
+
+
 class Settings(RoleSettings):
     demo_port: Port = Field(5000, description="TCP port of the demo")
     demo_count: int = 1
@@ -53,7 +75,14 @@ class Settings(RoleSettings):
     demo_words: tuple[str, ...] = ()
     demo_blocks: dict[str, Block] = Field(default={})
     demo_keys: dict[str, Keyed] = Field(default={})
+    demo_hooks: tuple[Hook, ...] = ()
     demo_secret: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _check_pair(self) -> Self:
+        if self.demo_count > 1 and not self.demo_on:
+            raise ValueError("demo_on must be true where demo_count is 2 or more")
+        return self
 
 
 class Needy(RoleSettings):
@@ -161,6 +190,25 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
             "demo_find_time must be a time such as 90 (seconds), 90s, 10m, 12h, 7d or 1w (got 'x')",
         ),
         ("demo_retry: 65536", "demo_retry must be an integer from 1 to 65535 (got 65536)"),
+        ("demo_hooks: [{url: https://x}, {}]", "demo_hooks[1].url is not set; write an https URL"),
+        (
+            "demo_hooks: [{url: hunter2}]",
+            "demo_hooks[0].url: it is not valid; write an https URL",
+        ),
+        (
+            "demo_hooks: [{url: ftp://hunter2}]",
+            "demo_hooks[0].url: it must not begin with ftp; write an https URL",
+        ),
+        ("demo_hooks: [{url: https://x, word: c}]", "demo_hooks[0].word must be a or b"),
+        (
+            "demo_hooks: [{url: https://x, hunter2: 1}]",
+            "demo_hooks[0] has a name that is unknown here; remove it or correct it",
+        ),
+        ("demo_keys: {a: {}}", "demo_keys.a.key is not set"),
+        (
+            "demo_count: 2",
+            "settings of role demo: demo_on must be true where demo_count is 2 or more",
+        ),
         ("demo_words: [yes]", "demo_words[0] must be a string, in quotes (got True)"),
         (
             "demo_secret: abc",
@@ -174,6 +222,7 @@ def test_a_wrong_value_is_an_error_at_its_line(tmp_path: Path, written: str, fau
         settings(tmp_path, f"# comment\n{written}")
     (found,) = list_problems(error, tmp_path)
     assert found.startswith(f"host_vars/h.yml:2: {fault}")
+    assert "hunter2" not in found
 
 
 def test_all_wrong_settings_are_reported_at_once(tmp_path: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from banstitch_shared.alarm_notes import read_active
 from banstitch_shared.facts_file import format_facts
+from watch import deadline
 from watch.alarms import part
 from watch.alarms.part import Alarms, is_healthy, list_hidden
 
 from tests.unit.watch.alarms.samples import facts, receiver
+from tests.unit.watch.drips import Drip
 
 
 def test_a_url_and_its_path_are_hidden() -> None:
@@ -38,8 +41,7 @@ def test_a_heartbeat_is_sent_only_while_events_lead_to_bans() -> None:
     assert not is_healthy(facts(receiver=receiver(errors={"fail2ban": "down"})))
 
 
-@pytest.fixture
-def watched(tmp_path: Path) -> Alarms:
+def watch_over(tmp_path: Path, channels: Sequence[Mapping[str, object]] = ()) -> Alarms:
     """Return the watch over a site that is healthy."""
     for name in ("looks", "rules"):
         (tmp_path / name).mkdir()
@@ -50,7 +52,7 @@ def watched(tmp_path: Path) -> Alarms:
         "site": "ban1",
         "ca": "",
         "proxy": "",
-        "channels": [],
+        "channels": channels,
         "refresh": {"fgt1": 60},
         "poll_silence": 600,
         "post_silence": 86400,
@@ -65,6 +67,45 @@ def watched(tmp_path: Path) -> Alarms:
         },
     }
     return Alarms(settings, {"heartbeat url": "https://example.com/beat"}, str(tmp_path / "looks"))
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Alarms:
+    return watch_over(tmp_path)
+
+
+def test_a_mail_server_that_never_ends_is_a_failed_channel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "PATIENCE", 0.1)
+    now = [time.time()]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    with Drip(["220 lab"]) as drip:
+        mail = {
+            "name": "mail",
+            "kind": "mail",
+            "to": ["noc@example.com"],
+            "sender": "bh1@example.com",
+            "host": "127.0.0.1",
+            "port": drip.port,
+            "security": "off",
+            "user": "",
+            "minimum": "warning",
+        }
+        watched = watch_over(tmp_path, [mail])
+        (tmp_path / "rules" / "alive").unlink()
+        watched.look()
+        for _ in range(2):
+            now[0] += 20
+            watched.send("mail")
+        watched.look()
+        watched.write()
+    active = read_active(str(tmp_path / "looks"))
+    assert active is not None
+    texts = {alarm.key: alarm.text for alarm in active.alarms}
+    assert texts["channel:mail"] == (
+        "alarms do not get through by mail: the server takes longer than 0.1 seconds"
+    )
 
 
 def test_a_heartbeat_stops_when_nothing_looks_at_the_site_any_more(
