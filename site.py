@@ -14,14 +14,14 @@ except ImportError as error:
     raise SystemExit(3) from None
 
 if TYPE_CHECKING:
-    from provision.sites.builder import Play
+    from provision.sites.site import Play
 
 
 def load_plays() -> tuple[Play, ...]:
     """Import the roles and return the plays; `--help` does without them."""
     import roles.detection.role
     import roles.receiver.role
-    from provision.sites.builder import Play
+    from provision.sites.site import Play
     from roles import abuseipdb, enforcement, feed, page, rules, sharing, shield, watch, webhook
     from roles.alarms import role as alarms
 

@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from provision.sites.builder import FortiGate
 from provision.sites.settings import RoleSettings
+from provision.sites.site import FortiGate
 
 
 class FamilySettings(RoleSettings):

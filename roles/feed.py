@@ -15,9 +15,9 @@ from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.facts import find_capability
 from provision.fortios.config.feed import describe_feed_limit, find_feed_limit
 from provision.fortios.config.tables.table import MARKER
-from provision.sites.builder import FortiGate
 from provision.sites.setting_types import InterfaceOrEmpty, Ipv4OrEmpty
 from provision.sites.settings import RoleSettings
+from provision.sites.site import FortiGate
 from roles.address_families import choose_feed_list
 from roles.receiver.role import Settings as ReceiverSettings
 from roles.receiver.role import build_base_url, is_receiver_secure

@@ -17,10 +17,10 @@ from pydantic.fields import FieldInfo
 from provision.cli import main
 from provision.results import Exit
 from provision.sites import rollout_settings
-from provision.sites.builder import list_roles
 from provision.sites.setting_errors import describe_range
 from provision.sites.setting_types import spell_duration
 from provision.sites.settings import Role
+from provision.sites.site import list_roles
 from roles.detection.catalogue import CATALOGUE
 from tests import PROJECT
 from tests.plays import PLAYS

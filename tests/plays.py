@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 
-from provision.sites.builder import Play
+from provision.sites.site import Play
 from tests import PROJECT
 
 PLAYS: tuple[Play, ...] = runpy.run_path(str(PROJECT / "site.py"))["load_plays"]()

@@ -11,8 +11,8 @@ from banstitch_shared.addresses import Network, parse_peer, spell_network, unmap
 from pydantic import TypeAdapter, ValidationError
 
 from provision.errors import InputError, Problem
-from provision.sites.builder import BanHost, FortiGate, Site
 from provision.sites.setting_types import DurationOrForever
+from provision.sites.site import BanHost, FortiGate, Site
 
 # The shortest prefix lengths that may be banned; no larger network is assigned to anybody.
 _SHORTEST_PREFIX = {4: 8, 6: 16}

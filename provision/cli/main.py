@@ -21,7 +21,7 @@ from provision.masking import Secrets, escape
 from provision.results import Exit
 
 if TYPE_CHECKING:
-    from provision.sites.builder import Play
+    from provision.sites.site import Play
 
 
 # New objects after which Python looks for garbage. Imports and the inventory make hundreds of thousands, and

@@ -40,8 +40,8 @@ from provision.linux.agent.protocol.observe import Request
 from provision.masking import escape
 from provision.plan import Verb
 from provision.results import Exit, SiteResult, exit_code
-from provision.sites.builder import Selected, Site
 from provision.sites.selection import ChosenSites
+from provision.sites.site import Selected, Site
 
 RequestBuilder = Callable[[Run], Callable[[Site], Request[Any]]]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from provision.cli.report.console import Detail
     from provision.cli.streams import Output, Stop
     from provision.masking import Secrets
-    from provision.sites.builder import Play
+    from provision.sites.site import Play
     from provision.ssh.prompts import Codes
 
 

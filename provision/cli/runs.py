@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from provision.engine.fleet.continuing import Part
     from provision.engine.fleet.waves import Waves
     from provision.engine.run import Job, Process
-    from provision.sites.builder import Selected
     from provision.sites.selection import ChosenSites
+    from provision.sites.site import Selected
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)

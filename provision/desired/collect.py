@@ -31,15 +31,7 @@ from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.tables import find_table
 from provision.fortios.config.versions import NEWEST, Version
 from provision.linux.kinds.resource import Resource
-from provision.sites.builder import (
-    BAN_HOSTS,
-    FORTIGATES,
-    FortiGate,
-    Play,
-    Selected,
-    Site,
-    list_roles,
-)
+from provision.sites.site import BAN_HOSTS, FORTIGATES, FortiGate, Play, Selected, Site, list_roles
 
 
 def render_resources(site: Site, plays: Sequence[Play]) -> tuple[Resource, ...]:

@@ -20,8 +20,8 @@ from provision.fortios.config.text import Tree
 from provision.fortios.config.versions import NEWEST
 from provision.inventory.variables import Where
 from provision.linux.kinds.resource import Resource
-from provision.sites.builder import BanHost, FortiGate, Site
 from provision.sites.settings import Role, RoleSettings
+from provision.sites.site import BanHost, FortiGate, Site
 
 if TYPE_CHECKING:
     from provision.linux.agent.protocol.requests import ReadStatus, SelfTest

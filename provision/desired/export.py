@@ -16,7 +16,7 @@ from provision.fortios.config.tables import find_table
 from provision.fortios.config.text import forti_quote
 from provision.fortios.config.versions import NEWEST, Version
 from provision.linux.kinds.file import File, show_content
-from provision.sites.builder import Play, Selected
+from provision.sites.site import Play, Selected
 
 
 def render_files(

@@ -22,7 +22,7 @@ from provision.fortios.config.versions import NEWEST, Version
 from provision.fortios.planning import planner
 from provision.fortios.planning.blocks import Block
 from provision.fortios.record.record import Record
-from provision.sites.builder import FortiGate, Play, Selected
+from provision.sites.site import FortiGate, Play, Selected
 
 # Behind the name of a FortiGate.
 DEPLOY, REMOVE = ".deploy.txt", ".remove.txt"

@@ -9,7 +9,7 @@ from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.tables import find_table
 from provision.fortios.config.text import Tree
-from provision.sites.builder import FORTIGATES, Play, list_roles
+from provision.sites.site import FORTIGATES, Play, list_roles
 
 
 def list_ids_to_review(context: Context, plays: Sequence[Play], vdom: str) -> Iterator[ObjectId]:

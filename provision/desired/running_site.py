@@ -20,15 +20,7 @@ from provision.desired.host_paths import WATCH_MEMORY
 from provision.errors import InputError
 from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
 from provision.linux.kinds.jail import Jail
-from provision.sites.builder import (
-    BAN_HOSTS,
-    FORTIGATES,
-    BanHost,
-    FortiGate,
-    Play,
-    Site,
-    list_roles,
-)
+from provision.sites.site import BAN_HOSTS, FORTIGATES, BanHost, FortiGate, Play, Site, list_roles
 
 
 def request_self_test(site: Site, plays: Sequence[Play]) -> SelfTest | None:

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from provision.desired.context import Context, SummaryHook
 from provision.masking import MASK
-from provision.sites.builder import BAN_HOSTS, FORTIGATES, FortiGate, Play, Site, list_roles
 from provision.sites.settings import RoleSettings, find_secret_values
+from provision.sites.site import BAN_HOSTS, FORTIGATES, FortiGate, Play, Site, list_roles
 
 _LONGEST = 60
 

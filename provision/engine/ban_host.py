@@ -36,7 +36,7 @@ from provision.linux.observation import assume_untouched, build_request, fill_co
 from provision.linux.python_first import PYTHON, without_python
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.plan import TargetPlan
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 
 Answer = TypeVar("Answer")
 

@@ -16,7 +16,7 @@ from provision.errors import TargetError, spell_count
 from provision.fortios.config.feed import FeedState
 from provision.linux.agent.protocol.answers import Ban
 from provision.linux.agent.protocol.requests import ListBans
-from provision.sites.builder import Site
+from provision.sites.site import Site
 
 if TYPE_CHECKING:
     from provision.engine.fortigate import FortiGateRun

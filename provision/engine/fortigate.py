@@ -27,7 +27,7 @@ from provision.fortios.record.record import Record, remap_scopes
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import RolledBack
 from provision.plan import TargetPlan, format_canonical
-from provision.sites.builder import FortiGate, Selected
+from provision.sites.site import FortiGate, Selected
 
 # The CA, which a plan shows by name until the ban host has created it.
 CA = "ca"

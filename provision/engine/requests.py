@@ -47,7 +47,7 @@ from provision.linux.session.session import BanHostSession, NoPython
 from provision.masking import mask_plan, mask_result
 from provision.plan import State
 from provision.results import SiteResult, TargetResult, format_timestamp
-from provision.sites.builder import Selected, Site
+from provision.sites.site import Selected, Site
 
 
 def build_requests(

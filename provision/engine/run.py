@@ -8,8 +8,8 @@ from pathlib import Path
 from provision.engine.progress import SILENT, Listener
 from provision.masking import Secrets
 from provision.plan import Verb
-from provision.sites.builder import Play
 from provision.sites.selection import ChosenSites
+from provision.sites.site import Play
 from provision.ssh.connection import Access
 from provision.ssh.known_hosts import list_openssh_files
 from provision.ssh.prompts import Codes

@@ -24,7 +24,7 @@ from provision.linux.draft import LinuxPlan
 from provision.masking import mask_plan, mask_result
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 
 if TYPE_CHECKING:
     from provision.engine.fortigate import FortiGateRun

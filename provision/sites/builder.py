@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from types import ModuleType
 from typing import cast
 
 from banstitch_shared.addresses import is_address
@@ -22,106 +20,30 @@ from provision.sites import rollout_settings
 from provision.sites.connection import read_login
 from provision.sites.rollout_settings import find_misplaced
 from provision.sites.settings import (
-    Peer,
-    Role,
-    RoleSettings,
     find_secret_values,
     find_unknown_settings,
     list_groups,
     read_settings,
 )
-from provision.sites.shared_addresses import find_shared_addresses
+from provision.sites.site import (
+    BAN_HOSTS,
+    FORTIGATES,
+    BanHost,
+    FortiGate,
+    Play,
+    Settings,
+    Site,
+    list_roles,
+)
+from provision.sites.ways import is_place_known
 from provision.ssh.login import Login
 from provision.ssh.routing.ssh_config import Configs
 
-BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
 # A FortiGate's name is its user name at the receiver and a part of URLs. FortiOS accepts 35 characters.
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 # Names of secrets and logins that belong to the site itself, so no FortiGate may have them.
 RESERVED = (STATUS, VERIFY)
 _LONGEST_NAME = {BAN_HOSTS: 253, FORTIGATES: 35}
-
-Settings = Mapping[str, RoleSettings]
-
-
-@dataclass(frozen=True)
-class Play:
-    """The roles that a group of the inventory gets, in this order."""
-
-    group: str
-    roles: tuple[Role, ...]
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle the roles by their modules' names: a module itself cannot be pickled."""
-        return _restore_play, (
-            self.group,
-            *(cast(ModuleType, role).__name__ for role in self.roles),
-        )
-
-
-def _restore_play(group: str, *modules: str) -> Play:
-    return Play(group, tuple(cast(Role, import_module(name)) for name in modules))
-
-
-def list_roles(plays: Sequence[Play], group: str = "") -> Iterator[Role]:
-    """Yield the roles of a group of the inventory, or of all groups, in the order of the playbook."""
-    return (role for play in plays if group in ("", play.group) for role in play.roles)
-
-
-@dataclass(frozen=True)
-class BanHost:
-    """The Linux host of a site; ``settings`` by role name, ``warnings`` about them.
-
-    ``where``: where each variable was written.
-    """
-
-    name: str
-    login: Login
-    settings: Settings
-    warnings: tuple[Problem, ...] = ()
-    where: Mapping[str, Where] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class FortiGate:
-    """One firewall of a site; ``settings`` by role name, ``where`` each variable was written."""
-
-    name: str
-    login: Login
-    settings: Settings
-    where: Mapping[str, Where] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Site:
-    """A ban host, whose name is the site's, and the FortiGates that report to it, by name.
-
-    ``inventory_addresses``: addresses of all hosts of the inventory, without those known by name only.
-    ``place``: that of the ban host in the inventory. ``peers``: the members of each group it belongs to.
-    """
-
-    name: str
-    ban_host: BanHost
-    fortigates: tuple[FortiGate, ...]
-    inventory_addresses: tuple[str, ...] = field(default=(), repr=False)
-    place: int = 0
-    rollout: rollout_settings.Settings = field(default_factory=rollout_settings.Settings)
-    peers: Mapping[str, tuple[Peer, ...]] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True)
-class Selected:
-    """A site of which a run touches the ban host, some FortiGates, or both."""
-
-    site: Site
-    linux: bool
-    fortigates: tuple[FortiGate, ...]
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The names of its targets."""
-        names = tuple(fortigate.name for fortigate in self.fortigates)
-        return (self.site.name, *names) if self.linux else names
 
 
 def build_sites(
@@ -154,17 +76,27 @@ def _list_encrypted(inventory: Inventory) -> Iterator[str]:
                     yield variable.value.text
 
 
-def limit_sites(all_sites: Sequence[Site], hosts: frozenset[str]) -> tuple[Selected, ...]:
-    """Return the sites that have any of ``hosts``, with the selected part of each."""
-    chosen = (
-        Selected(
-            site,
-            site.ban_host.name in hosts,
-            tuple(fortigate for fortigate in site.fortigates if fortigate.name in hosts),
-        )
-        for site in all_sites
-    )
-    return tuple(one for one in chosen if one.linux or one.fortigates)
+def _find_shared_addresses(
+    inventory: Inventory, scopes: Mapping[str, Scope], targets: Sequence[BanHost | FortiGate]
+) -> Iterator[Problem]:
+    """Yield a problem for each target with the address and the port of an earlier one.
+
+    Each of the two would undo the changes of the other.
+    """
+    seen: dict[tuple[object, ...], str] = {}
+    for target in targets:
+        if not is_place_known(scopes[target.name]):
+            continue  # nothing was run, so there is no address yet
+        login, key = target.login, target.login.place
+        if key in seen:
+            host = inventory.hosts[target.name]
+            variable = host.variables.get("ansible_host")
+            address = f"{login.destination.lower()} port {login.port}"
+            message = f"{target.name} has the address of {seen[key]}: {address}"
+            remedy = "correct ansible_host or ansible_port of one of them"
+            where = variable.where if variable else host.where
+            yield where.problem(message, remedy)
+        seen.setdefault(key, target.name)
 
 
 def _find_lines(host: Host) -> dict[str, Where]:
@@ -208,7 +140,7 @@ class _Builder:
                 )
         every_fortigate = (fortigate for of_site in fortigates.values() for fortigate in of_site)
         hosts: list[BanHost | FortiGate] = [*ban_hosts.values(), *every_fortigate]
-        self.problems.extend(find_shared_addresses(self.inventory, self.scopes, hosts))
+        self.problems.extend(_find_shared_addresses(self.inventory, self.scopes, hosts))
         addresses = tuple(sorted({h.login.address for h in hosts if is_address(h.login.address)}))
         places = {name: place for place, name in enumerate(ban_hosts)}
         members = ((h.name, h.login.address, h.settings) for h in ban_hosts.values())

@@ -16,7 +16,8 @@ from provision.inventory.vault.hidden import Hidden
 from provision.inventory.vault.keyring import Keyring
 from provision.inventory.vault.passwords import NO_PASSWORDS, Ask, VaultOptions
 from provision.masking import Secrets
-from provision.sites.builder import Play, Selected, Site, build_sites, limit_sites
+from provision.sites.builder import build_sites
+from provision.sites.site import Play, Selected, Site, limit_sites
 
 
 @dataclass(frozen=True)

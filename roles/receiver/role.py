@@ -61,12 +61,7 @@ PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
 
 
-class Settings(
-    tls.Settings,
-    events.Settings,
-    limits.Settings,
-    units.Settings,
-):
+class Settings(tls.Settings, events.Settings, limits.Settings, units.Settings):
     """Address, workers and pages of the receiver."""
 
     receiver_listen: Annotated[

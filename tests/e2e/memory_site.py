@@ -26,8 +26,9 @@ from provision.linux.agent.protocol.wire import from_json
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarize
-from provision.sites.builder import Selected, Site, build_sites
+from provision.sites.builder import build_sites
 from provision.sites.selection import Choice, ChosenSites
+from provision.sites.site import Selected, Site
 from provision.ssh.prompts import Codes
 from tests.plays import PLAYS
 from tests.simulator import Simulator

@@ -109,12 +109,12 @@ def repair(site: MemorySite, together: list[Drift], good: str) -> None:
     assert unordered(site.fortigate.show()) == unordered(good), together
 
 
-@pytest.mark.parametrize("console", ["more", "standard"])
 @pytest.mark.parametrize(("version", "vdoms"), FORTIGATES)
 def test_observing_changes_nothing_and_takes_at_most_three_exchanges(
-    tmp_path: Path, version: str, vdoms: tuple[str, ...], console: str
+    tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
-    with start_simulator(version, vdoms, console=console) as fortigate:
+    # a FortiGate that shows its answers page by page; `standard` needs fewer exchanges, never more
+    with start_simulator(version, vdoms, console="more") as fortigate:
         site = MemorySite(tmp_path, fortigate, **make_variables(version, vdoms))
         for nothing_there_yet in (True, False):
             fortigate.journal.clear()

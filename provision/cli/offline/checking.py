@@ -22,7 +22,7 @@ from provision.fortios.config.versions import Version, format_version
 from provision.results import Exit, SiteResult
 
 if TYPE_CHECKING:
-    from provision.sites.builder import Selected
+    from provision.sites.site import Selected
 
 ABOUT_SCRIPTS = (
     "the scripts are for FortiGates that hold nothing of ours and have no addresses in 'vpn ssl settings', "

@@ -14,7 +14,7 @@ from provision.cli.options import App, Flags
 from provision.masking import escape
 from provision.plan import Verb
 from provision.results import Exit
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 
 # They contact nobody, so that a ban host outside the limit does not belong to them.
 _OFFLINE = ("check", "render")

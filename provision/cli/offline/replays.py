@@ -18,7 +18,7 @@ from provision.replay.logs import assign_lines, read_files
 from provision.replay.replay import SiteRules, read_site_rules, replay_lines
 from provision.replay.report import ReplayDocument, build_document, list_lines
 from provision.results import Exit, exit_code
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 
 # Characters that are written at once.
 _PIECE = 1 << 20

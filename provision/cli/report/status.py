@@ -25,7 +25,7 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.observation import build_request
 from provision.plan import State
 from provision.results import SiteResult, TargetResult, summarize
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 
 HEADS = (
     "site",

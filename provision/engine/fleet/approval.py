@@ -11,7 +11,7 @@ from provision.engine.site import apply_site, plan_site
 from provision.errors import Failed, Unreachable
 from provision.plan import SitePlan, TargetPlan, format_approved
 from provision.results import SiteResult
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 
 
 def narrow_plan(saved: SitePlan, selected: Selected) -> SitePlan:

@@ -9,8 +9,8 @@ from provision.engine.fleet.run_files import RunHead, RunRecord
 from provision.engine.fleet.run_reader import make_error
 from provision.engine.fleet.shards import hash_sites, take_shard
 from provision.errors import InputError, Problem, spell_count
-from provision.sites.builder import Selected
 from provision.sites.selection import ChosenSites
+from provision.sites.site import Selected
 
 
 @dataclass(frozen=True)

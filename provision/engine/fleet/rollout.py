@@ -14,7 +14,7 @@ from provision.engine.fleet.waves import Rollout, Waves, split_sites
 from provision.engine.parallel import Interrupted
 from provision.errors import spell_count
 from provision.results import SiteResult, TargetResult
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 from provision.sites.windows import describe_opening, is_open
 
 Work = TypeVar("Work")

@@ -11,7 +11,7 @@ from provision.cli.main import main
 from provision.engine import requests
 from provision.plan import State
 from provision.results import SiteResult, TargetResult
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 from tests.plays import load_plays
 from tests.unit.cli.command_line import Cli
 from tests.unit.cli.fleet import NAMES, Fleet, interrupt_after_first, list_states, read_lines

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from provision.cli.main import main
-from provision.sites.builder import Play
+from provision.sites.site import Play
 from tests import PROJECT
 from tests.plays import load_plays
 from tests.unit.cli.command_line import HOSTS

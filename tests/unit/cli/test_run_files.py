@@ -13,7 +13,7 @@ from provision.engine.fleet import run_folder
 from provision.errors import Failed
 from provision.plan import SitePlan
 from provision.results import SiteResult, TargetResult
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 from tests.unit.cli.command_line import PASSWORD, Cli
 from tests.unit.cli.fleet import NAMES, Fleet, list_states, read_lines
 

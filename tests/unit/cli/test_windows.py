@@ -13,7 +13,7 @@ from provision.engine.fleet import approval
 from provision.engine.run import Job
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult, summarize
-from provision.sites.builder import Selected
+from provision.sites.site import Selected
 from tests.unit.cli.command_line import Cli, Terminal
 from tests.unit.inventory.inventories import write
 

@@ -9,7 +9,7 @@ import jinja2
 import pytest
 
 from provision.desired.collect import render_all, render_resources
-from provision.sites.builder import BanHost, Selected, Site
+from provision.sites.site import BanHost, Selected, Site
 from tests.plays import PLAYS
 from tests.unit.roles.sample_site import sample_site
 

@@ -27,8 +27,8 @@ from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb, from_json, to_json
 from provision.results import SiteResult, TargetResult, summarize
-from provision.sites.builder import Selected
 from provision.sites.selection import Choice, ChosenSites
+from provision.sites.site import Selected
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.plays import PLAYS

@@ -29,9 +29,9 @@ from provision.linux.kinds.user import User
 from provision.linux.session.session import CHANGING, LOOKING
 from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, build_document
-from provision.sites.builder import list_roles
 from provision.sites.setting_errors import describe_range
 from provision.sites.settings import Role
+from provision.sites.site import list_roles
 from tests import PROJECT, pages
 from tests.plays import PLAYS
 from tests.unit.roles.sample_site import sample_site

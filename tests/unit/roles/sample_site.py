@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from provision.desired.context import Context
-from provision.sites.builder import BanHost, FortiGate, Site
 from provision.sites.settings import RoleSettings
+from provision.sites.site import BanHost, FortiGate, Site
 from provision.ssh.login import Login
 from tests.unit.roles.sample_ca import CA
 

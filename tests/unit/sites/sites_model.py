@@ -7,8 +7,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from provision.masking import Secrets
-from provision.sites.builder import Play, Site, build_sites
+from provision.sites.builder import build_sites
 from provision.sites.settings import RoleSettings
+from provision.sites.site import Play, Site
 from tests.unit.inventory.inventories import read_inventory
 from tests.unit.sites.fake_role import FakeRole
 

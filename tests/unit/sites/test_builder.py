@@ -8,7 +8,8 @@ import pytest
 
 from provision.inventory.loader import load
 from provision.masking import MASK, Secrets
-from provision.sites.builder import Selected, build_sites, limit_sites
+from provision.sites.builder import build_sites
+from provision.sites.site import Selected, limit_sites
 from tests import PROJECT
 from tests.plays import load_plays
 from tests.unit.inventory.inventories import write

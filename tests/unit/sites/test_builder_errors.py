@@ -8,7 +8,8 @@ import pytest
 
 from provision.errors import InputError
 from provision.masking import Secrets
-from provision.sites.builder import Play, build_sites
+from provision.sites.builder import build_sites
+from provision.sites.site import Play
 from tests.unit.inventory.inventories import list_problems, read_inventory
 from tests.unit.sites.sites_model import FEED, GOOD, build
 
