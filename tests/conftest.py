@@ -46,14 +46,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(lack, pytrace=False)
 
 
-@pytest.fixture(autouse=True)
-def untouched_logging() -> Iterator[None]:
-    """The program sets up logging for its process; the next test must not inherit that."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Keep the logging of this process: the program sets up its own, also where a fixture starts it."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
+    try:
+        return (yield)
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")
