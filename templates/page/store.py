@@ -79,6 +79,8 @@ class Store:
         cookie, now = secrets.token_urlsafe(32), read_uptime()
         values = (secrets.token_hex(8), name, secrets.token_urlsafe(32), proof, peer, now, now)
         with self._open() as base:
+            # of an earlier release, which counted the seconds of the clock
+            base.execute("DELETE FROM sessions WHERE created > ?", (now,))
             base.execute(
                 "INSERT INTO sessions VALUES (?,?,?,?,?,?,?,?)", (_digest(cookie), *values)
             )

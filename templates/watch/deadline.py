@@ -23,7 +23,7 @@ class Deadline:
     """The end of a conversation with a server, and all its connections.
 
     A limit for each read alone would let a server send single bytes for ever. So the connections are cut when
-    the time is over. To leave the block raises TimeoutError then, whatever the cut one ended with.
+    the time is over. To leave the block raises TimeoutError then, whatever error the cut connection caused.
     """
 
     def __init__(self) -> None:
@@ -42,8 +42,10 @@ class Deadline:
 
     def __exit__(self, _: object, error: Optional[BaseException], __: object) -> None:  # noqa: UP045
         self._timer.cancel()
-        for each in self._connections:
-            each.close()
+        with self._lock:  # the timer must not cut a descriptor that is somebody else's by then
+            for each in self._connections:
+                each.close()
+            self._connections = []
         if self._is_over:
             raise self._complain() from error
 
@@ -125,8 +127,12 @@ def look_up(host: str, seconds: float) -> Optional[list[str]]:  # noqa: UP045 - 
         if running is None:
             if len(_LookUp.running) >= _MOST_LOOK_UPS:
                 raise OSError("too many look-ups hang")
-            running = _LookUp.running[host] = _LookUp(host)
-            running.start()
+            running = _LookUp(host)
+            try:
+                running.start()
+            except RuntimeError as error:  # no thread is left
+                raise OSError(str(error)) from error
+            _LookUp.running[host] = running
     running.join(seconds)
     if running.is_alive():
         return None

@@ -92,11 +92,11 @@ def connect(url: SplitResult, way: Way, deadline: Deadline) -> http.client.HTTPC
     if not url.hostname or url.scheme not in ("http", "https"):
         raise ValueError("it is no http or https address")
     if url.scheme == "http":
-        connection = http.client.HTTPConnection(url.hostname, url.port)
+        connection = http.client.HTTPConnection(url.hostname, url.port or 80)
         connection.sock = deadline.connect(url.hostname, connection.port)
         return connection
     context = make_context(way.ca)
-    connection = http.client.HTTPSConnection(url.hostname, url.port, context=context)
+    connection = http.client.HTTPSConnection(url.hostname, url.port or 443, context=context)
     if way.proxy:
         host, _, port = way.proxy.rpartition(":")
         plain = deadline.connect(host.strip("[]"), int(port))

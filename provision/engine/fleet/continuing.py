@@ -28,7 +28,8 @@ class Part:
 
     def preview(self) -> Part:
         """Return the part as that of a `plan`, which continues nothing itself."""
-        return replace(self, head=replace(self.head, verb="plan"), earlier=None)
+        head = replace(self.head, verb="plan", sites=list_hosts(self.sites))
+        return replace(self, head=head, earlier=None)
 
     def describe(self) -> str:
         """Return which part of an earlier run is done now; empty without one."""

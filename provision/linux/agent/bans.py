@@ -16,7 +16,7 @@ from banstitch_shared.addresses import Network, parse_network
 from banstitch_shared.allowances import find_allowances, read_allowances
 from banstitch_shared.audit_file import NewestLines
 from banstitch_shared.ban_file import FOREVER, find_ban_file, list_jails
-from banstitch_shared.shared_bans import read_imported, select_touching
+from banstitch_shared.shared_bans import is_spelled, read_imported, select_touching
 from banstitch_shared.unbans import describe_remaining, describe_shared, is_meant
 
 from provision.linux.agent import memory
@@ -89,6 +89,7 @@ def _list_shared(path: str) -> list[Ban]:
             ("shared by " + ", ".join(each.sites))[:LONGEST_TEXT],
         )
         for each in read_imported(path, time.time())
+        if is_spelled(each)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Do work beside the steps of a run, in a thread that waits for a program."""
+"""Do work beside the steps of a run, in a thread of its own."""
 
 from __future__ import annotations
 

@@ -54,8 +54,9 @@ def list_packages() -> Set[str]:
 
 def _list_modules(lists: Iterable[str]) -> Iterator[str]:
     for name in lists:
-        with suppress(OSError), open(os.path.join(LISTS, name), encoding="utf-8") as file:
-            yield from (path for path in file.read().splitlines() if _is_module(path))
+        path = os.path.join(LISTS, name)
+        with suppress(OSError), open(path, encoding="utf-8", errors="surrogateescape") as file:
+            yield from (each for each in file.read().splitlines() if _is_module(each))
 
 
 def _is_module(path: str) -> bool:
@@ -70,7 +71,7 @@ def forget(paths: Iterable[str]) -> None:
     for path in sorted(paths, reverse=True):  # each folder after what is in it
         if _is_module(path) and not os.path.lexists(path):
             drop(path)
-        elif path.startswith(MODULES) and os.path.isdir(path) and not os.listdir(path):
+        elif path.startswith(MODULES + "/") and os.path.isdir(path) and not os.listdir(path):
             os.rmdir(path)
 
 

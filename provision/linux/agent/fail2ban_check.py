@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Event
 
 from provision.linux.agent import fail2ban
@@ -20,12 +21,14 @@ def is_accepted_early(
 ) -> bool:
     """Return whether fail2ban accepts the configuration before all packages are ``installed``.
 
-    If not, a part of it may have been missing, and it is asked again: wait until they are.
+    If it does not, a part of it may have been missing: wait for the packages and return False, so that the
+    caller asks again.
     """
     while not installed.is_set():
         if _is_configured():
-            if not check_fail2ban(overlay, leave_out):
-                return True
+            with suppress(OSError):  # a package may remove a file while it is copied
+                if not check_fail2ban(overlay, leave_out):
+                    return True
             installed.wait()
         installed.wait(PAUSE)
     return False

@@ -1,8 +1,8 @@
 """Do what needs no new package while apt installs the packages of a run.
 
 apt keeps one core busy for seconds, and waits for the disk. Users, directories, certificates and staged files
-are ready when it ends, and fail2ban has checked its configuration. Nothing of this is active before that, and
-a failure of apt undoes it with everything else.
+are ready when it ends, and fail2ban has mostly checked its configuration. Nothing of this is active before
+that, and a failure of apt undoes it with everything else.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def take_first(taken: Sequence[Step], journal: Journal) -> Sequence[Step]:
                 steps.take(step, journal)
                 if isinstance(step, MakeDirectory):
                     folders.add(step.path)
-            elif signs and isinstance(step, _SIGNING) and os.path.dirname(step.path) in folders:
+            elif signs and isinstance(step, _SIGNING) and _is_new(step.path, folders):
                 signs = _sign(step, journal)
                 left += [] if signs else [step]
             else:
@@ -67,6 +67,11 @@ def _sign(step: Step, journal: Journal) -> bool:
     except HostError:
         return False
     return True
+
+
+def _is_new(path: str, folders: set[str]) -> bool:
+    """Return whether nothing is there yet, so that no key can be lost if openssl fails meanwhile."""
+    return os.path.dirname(path) in folders and not os.path.lexists(path)
 
 
 def _find_folders(taken: Sequence[Step]) -> set[str]:

@@ -188,6 +188,14 @@ def read_imported(path: str, now: float) -> Iterator[Imported]:
                 yield Imported(address, until, since, jail, tuple(sites.split(",")))
 
 
+def is_spelled(ban: Imported) -> bool:
+    """Return whether a ban has the address and the jail of one, as a rule of ours spells them."""
+    try:
+        return spell_ban(ban.address) == ban.address and bool(_JAIL.match(ban.jail))
+    except ValueError:
+        return False
+
+
 def select_touching(denied: Iterable[Imported], wanted: Network) -> list[Imported]:
     """Return those that have addresses in common with a network."""
     found, text = [], spell_network(wanted)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from banstitch_shared.addresses import Network, spell_network
 from banstitch_shared.ban_file import Ban
@@ -51,5 +51,13 @@ def describe_shared(denied: Iterable[Imported], wanted: Network) -> list[str]:
     for each in itertools.islice(denied, _MOST_NAMED):
         end = time.strftime("%Y-%m-%d %H:%M", time.gmtime(min(each.until, _LATEST)))
         text = "still denied: %s is shared by %s until %s UTC; allow %s to spare it here"
-        notes.append(text % (each.address, ", ".join(each.sites), end, spell_network(wanted)))
+        notes.append(text % (each.address, _name_sites(each.sites), end, spell_network(wanted)))
     return notes
+
+
+def _name_sites(sites: Sequence[str]) -> str:
+    """Return the names of some sites, cut to a length that leaves room for what to do."""
+    named = ", ".join(name[:30] for name in sites[:_MOST_NAMED])
+    return (
+        "%s and %d more" % (named, len(sites) - _MOST_NAMED) if len(sites) > _MOST_NAMED else named
+    )

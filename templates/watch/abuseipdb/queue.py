@@ -98,9 +98,12 @@ def take(state: State, limit: int, now: float) -> tuple[State, Optional[Report]]
     The attempt counts from now on, so that a restart does not make it again.
     """
     today = int(now // DAY)
-    if state.day != today:
-        # a clock that is set back into yesterday gives no second quota
-        state = state._replace(day=today, used=state.used if today < state.day else 0)
+    if today > state.day:
+        state = state._replace(day=today, used=0)
+    elif (
+        today < state.day - 1
+    ):  # it was far ahead; one that is set back into yesterday gives no second quota
+        state = state._replace(day=today)
     if now < state.not_before or state.used >= limit:
         return state, None
     for number, report in enumerate(state.waiting):

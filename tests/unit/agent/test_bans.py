@@ -174,6 +174,16 @@ def test_bans_of_other_sites_are_listed_with_the_sites(fail2ban: Fail2ban, tmp_p
     ]
 
 
+@pytest.mark.parametrize("line", [f"x 4000000000 1 {ON} bh2", "203.0.113.9 4000000000 1 j bh2"])
+def test_what_is_no_ban_of_another_site_hides_no_other(
+    fail2ban: Fail2ban, tmp_path: Path, line: str
+) -> None:
+    shared = tmp_path / "shared"
+    shared.write_text(f"{line}\n203.0.113.7 4000000000 1 {ON} bh1\n")
+    found = bans.list_bans(ListBans("", "", (), str(shared))).shared
+    assert [ban.address for ban in found] == ["203.0.113.7"]
+
+
 @pytest.mark.parametrize("content", [None, "nonsense\n", "\xff"])
 def test_own_bans_are_listed_whatever_is_left_of_other_sites(
     fail2ban: Fail2ban, tmp_path: Path, content: str | None

@@ -97,6 +97,19 @@ def test_a_module_that_cannot_be_compiled_is_left_to_its_package_without_a_word(
     assert capfd.readouterr() == ("", "")
 
 
+def test_names_in_another_encoding_do_not_disturb(unpack: Unpack) -> None:
+    modules = unpack("flask")
+    with (Path(bytecode.LISTS) / "flask.list").open("ab") as file:
+        file.write(b"/usr/share/caf\xe9\n")
+    ended = threading.Event()
+    worker = threading.Thread(target=bytecode.compile_new, args=(frozenset(), ended))
+    worker.start()
+    wait_for(compiled(modules[-1]))
+    ended.set()
+    worker.join(60)
+    assert not worker.is_alive()
+
+
 def test_another_python_than_that_of_the_distribution_compiles_nothing(
     unpack: Unpack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

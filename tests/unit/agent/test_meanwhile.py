@@ -207,6 +207,16 @@ def test_certificates_are_made_while_apt_runs_if_the_host_has_openssl(
     assert not list(tmp_path.glob("*.pem"))
 
 
+def test_a_ca_that_is_there_keeps_its_key_whatever_openssl_does_meanwhile(
+    journal: Journal, tmp_path: Path, install: Callable[[Callable[[], None]], None]
+) -> None:
+    install(lambda: None)
+    ca = MakeAuthority(str(tmp_path / "ca.pem"), 0o600, ME, MY_GROUP, ("192.0.2.1",))
+    Path(ca.path).write_text("the key of 2025")
+    assert take(journal, PACKAGES, ca) == [ca]
+    assert Path(ca.path).read_text() == "the key of 2025"
+
+
 def refuse(*_: object) -> str:
     raise HostError("openssl: error while loading shared libraries")
 

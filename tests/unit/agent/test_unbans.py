@@ -139,3 +139,16 @@ def test_an_unban_reports_that_other_sites_still_have_it_denied(
         "still denied: 203.0.113.0/24 is shared by bh1 until 2096-10-02 07:06 UTC;"
         " allow 203.0.113.5 to spare it here",
     ]
+
+
+def test_an_unban_names_some_of_many_sites_that_share_a_ban(
+    fail2ban: Fail2ban, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    sites = ",".join("x" * 250 + str(number) for number in range(500))
+    shared.write_text(f"203.0.113.5 4000000000 1 {ON} {sites}\n")
+    asked = UnbanAddress(str(tmp_path), (), "203.0.113.5", "me", "why", str(shared))
+    (_, note) = bans.unban_address(asked).notes
+    assert "and 495 more until 2096-10-02" in note
+    assert note.endswith("; allow 203.0.113.5 to spare it here")
+    assert len(note) < 300

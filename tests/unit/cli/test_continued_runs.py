@@ -256,3 +256,14 @@ def test_a_check_shows_what_a_resumed_run_would_do_and_leaves_no_file(fleet: Fle
         assert "a2" in fleet.said.out
         assert "z1" not in fleet.said.out
     assert [path.read_text() for path in fleet.runs] == before
+
+
+def test_the_run_file_of_a_preview_has_the_sites_that_it_planned(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    fleet.faults["a2"] = "refused"
+    fleet("apply", "-y")
+    fleet("apply", "-C", "--retry-failed", str(fleet.runs[0]), "--run-dir", str(tmp_path / "runs"))
+    (path,) = (tmp_path / "runs").iterdir()
+    assert (read_lines(path)[0]["run"]["verb"], list_states(path)) == ("plan", {"a2": "differs"})
+    assert list(read_lines(path)[0]["run"]["sites"]) == ["a2"]

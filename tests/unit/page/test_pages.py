@@ -79,7 +79,7 @@ def test_bans_of_other_sites_are_found_with_where_they_come_from_and_what_to_do(
 
 def test_bans_of_other_sites_do_not_deny_what_is_allowed(page: Page) -> None:
     page.share(f"203.0.113.0/24 4000000000 {NOW - 60} {JAIL} bh2")
-    given = Allowance("203.0.113.77", NOW + 900, NOW, "page:support", "a user called")
+    given = Allowance("203.0.113.77", NOW + 9000, NOW, "page:support", "a user called")
     path = Path(find_allowances(page.settings.spool))
     path.write_text(format_allowances([given]))
     assert "203.0.113.77 allowed" in text(page.log_in("viewer").get("/address", q="203.0.113.77"))

@@ -35,8 +35,8 @@ def make(step: Install, journal: Journal) -> None:
 def installing(step: Install, journal: Journal) -> Iterator[Beside]:
     """Install packages during the block, and wait for apt at its end.
 
-    apt records those that come with them before it installs the first. Only apt runs beside the block, so
-    the journal has one writer.
+    apt records those that come with them before it installs the first. What runs beside the block, apt and a
+    check by fail2ban, does not touch the journal.
     """
     apt = Apt()
     # from here on the file has only what comes now

@@ -90,6 +90,10 @@ def test_a_clock_that_is_set_back_into_yesterday_gives_no_second_quota(
     site.ban(ANOTHER)
     site.pass_time(70)
     assert len(stand_in.reports) == 1
+    site.now += 3600  # it is right again
+    site.ban("9.9.9.10")
+    site.pass_time(70)
+    assert len(stand_in.reports) == 1
 
 
 def test_the_pause_that_the_server_asks_for_is_kept_over_a_restart(
