@@ -72,7 +72,7 @@ def deployed(tmp_path: Path, kept_site: LabSite) -> Iterator[LabSite]:
 def undisturbed(
     tmp_path_factory: pytest.TempPathFactory, ready_root: Path
 ) -> tuple[Any, list[int]]:
-    """What an undisturbed apply leaves behind, and how much it said to each target."""
+    """Return all that an undisturbed apply leaves behind, and how much it said to each target."""
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("undisturbed") / "inventory"
         site = stack.enter_context(LabSite(folder, ready_root, [fortigate_options()]))

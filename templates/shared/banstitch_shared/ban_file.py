@@ -69,22 +69,27 @@ def parse_bans(text: str) -> list[Ban]:
 
 
 def read_bans(lines: Iterable[str]) -> Iterator[Ban]:
-    """Yield the bans of a file line by line: what was yielded counts only if nothing is raised at the end.
+    """Return the bans of a file line by line: what comes counts only if nothing is raised at the end.
 
     Raises:
         ValueError: the file was cut, or holds something else than bans.
     """
+    return map(parse_ban, read_framed(lines, HEAD, "it was cut"))
+
+
+def read_framed(lines: Iterable[str], head: str, damage: str) -> Iterator[str]:
+    """Yield the lines between a head and an end that counts them. Raises ValueError with ``damage``."""
     lines, count = iter(lines), 0
     line = next(lines, "")
-    if line != HEAD + "\n":
-        raise ValueError("it was cut")
+    if line != head + "\n":
+        raise ValueError(damage)
     for line in lines:
         if line.startswith("end "):
             break
-        yield parse_ban(line)
+        yield line
         count += 1
     if line != "end %d\n" % count or next(lines, ""):
-        raise ValueError("it was cut")
+        raise ValueError(damage)
 
 
 def salvage_bans(text: str) -> tuple[list[Ban], bool]:

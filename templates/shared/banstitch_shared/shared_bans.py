@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Optional
 
 from banstitch_shared.addresses import Network, parse_network, spell_ban, spell_network
-from banstitch_shared.ban_file import ALIVE, BANS, FOREVER, round_end
+from banstitch_shared.ban_file import ALIVE, BANS, FOREVER, read_framed, round_end
 from banstitch_shared.jails import JAIL_NAME
 from banstitch_shared.untrusted import read_small_file
 
@@ -112,19 +112,10 @@ def read_list(lines: Iterable[str]) -> Iterator[SharedBan]:
     Raises:
         ValueError: it was cut, is too long, or one of its lines is no ban that a rule could make.
     """
-    lines, count = iter(lines), 0
-    line = next(lines, "")
-    if line != HEAD + "\n":
-        raise ValueError("the list is damaged")
-    for line in lines:
-        if line.startswith("end "):
-            break
+    for count, line in enumerate(read_framed(lines, HEAD, "the list is damaged")):
         if count == MOST:
             raise ValueError("the list holds more than %d bans" % MOST)
         yield _parse_ban(line)
-        count += 1
-    if line != "end %d\n" % count or next(lines, ""):
-        raise ValueError("the list is damaged")
 
 
 def _parse_ban(line: str) -> SharedBan:

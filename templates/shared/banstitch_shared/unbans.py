@@ -40,8 +40,7 @@ def describe_remaining(others: Iterable[Network], wanted: Network) -> list[str]:
     notes = ["still denied: within %s" % n for n in near if n.prefixlen < wanted.prefixlen]
     held = [spell_network(network) for network in near if network.prefixlen > wanted.prefixlen]
     if held:
-        more = " and %d more" % (len(held) - _MOST_NAMED) if len(held) > _MOST_NAMED else ""
-        notes.append("still denied within it: %s%s" % (", ".join(held[:_MOST_NAMED]), more))
+        notes.append("still denied within it: " + _name_some(held))
     return notes
 
 
@@ -51,13 +50,13 @@ def describe_shared(denied: Iterable[Imported], wanted: Network) -> list[str]:
     for each in itertools.islice(denied, _MOST_NAMED):
         end = time.strftime("%Y-%m-%d %H:%M", time.gmtime(min(each.until, _LATEST)))
         text = "still denied: %s is shared by %s until %s UTC; allow %s to spare it here"
-        notes.append(text % (each.address, _name_sites(each.sites), end, spell_network(wanted)))
+        # names are cut, so that the end of the note is never cut off
+        sites = _name_some([name[:30] for name in each.sites])
+        notes.append(text % (each.address, sites, end, spell_network(wanted)))
     return notes
 
 
-def _name_sites(sites: Sequence[str]) -> str:
-    """Return the names of some sites, cut to a length that leaves room for what to do."""
-    named = ", ".join(name[:30] for name in sites[:_MOST_NAMED])
-    return (
-        "%s and %d more" % (named, len(sites) - _MOST_NAMED) if len(sites) > _MOST_NAMED else named
-    )
+def _name_some(names: Sequence[str]) -> str:
+    """Return the first names, and the number of the others."""
+    more = " and %d more" % (len(names) - _MOST_NAMED) if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

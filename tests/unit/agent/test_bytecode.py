@@ -1,4 +1,4 @@
-"""What the agent compiles while dpkg unpacks packages, and what is left of that after a purge."""
+"""Modules that the agent compiles while dpkg unpacks packages, and what is left of that after a purge."""
 
 from __future__ import annotations
 

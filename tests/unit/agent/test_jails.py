@@ -1,4 +1,4 @@
-"""How the agent waits for the jails of a fail2ban that starts."""
+"""The wait of the agent for the jails of a fail2ban that starts."""
 
 from __future__ import annotations
 

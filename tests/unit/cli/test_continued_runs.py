@@ -1,4 +1,4 @@
-"""How a run takes up an earlier one by its run file."""
+"""Runs that take up an earlier one by its run file."""
 
 from __future__ import annotations
 
