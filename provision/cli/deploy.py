@@ -62,27 +62,36 @@ def look(
         part = part.preview()
     job = create_checked_job(app, flags, verb, part.sites, **options)
     with keep_run_file(app, flags, report, part, runs) as file:
-        planned = plan_sites(app, flags, report, job, file=file)
+        planned = plan_sites(app, flags, report, job, file=RunFile() if note else file)
         results = list(map(summarize, planned))
         if note:
-            results = note_drift(app, flags, report, job, results)
-            for result in results:
-                file.end_site(result)
+            results = note_drift(app, flags, report, job, results, file)
         code = print_results(app, flags, report, verb, results, flags.plan_detail)
         file.end(results, RunEnd(format_now(), code))
     return code
 
 
 def note_drift(
-    app: App, flags: Flags, report: Report, job: Job, planned: list[SiteResult]
+    app: App,
+    flags: Flags,
+    report: Report,
+    job: Job,
+    planned: list[SiteResult],
+    file: RunFile,
 ) -> list[SiteResult]:
-    """Note on each ban host what its plan found, and return the results."""
+    """Note on each ban host what its plan found, and return the results.
+
+    A site is at its end in the run ``file`` only now, so that --resume notes what was not noted.
+    """
     from provision.engine import requests
 
     run = job.begin(open_process(app, report))
 
     def note_site(site: SiteResult) -> SiteResult:
-        return requests.note_drift(run, job.sites[site.name], site)
+        file.begin_site(site.name)
+        noted = requests.note_drift(run, job.sites[site.name], site)
+        file.end_site(noted)
+        return noted
 
     def report_failed(site: SiteResult, error: Exception) -> SiteResult:
         return report_broken(job.sites[site.name], error)

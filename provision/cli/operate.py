@@ -18,7 +18,7 @@ from provision.cli.fleet.run_files import (
 )
 from provision.cli.fleet.run_options import RunOptions
 from provision.cli.options import App, Flags
-from provision.cli.report import bans, history, notes, status
+from provision.cli.report import bans, notes, status
 from provision.cli.runs import (
     create_job,
     open_process,
@@ -50,15 +50,15 @@ def show_bans(app: App, flags: Flags) -> Exit:
     """List the current bans of each site: start, end, reason, count."""
     results = ask_sites(app, flags, "bans", requests.ask_bans)
     lines = [*bans.list_shared(results), *bans.list_allowances(results)]
-    return _show_lines(app, flags, "bans", results, bans.HEADS, bans.build_rows(results), lines)
+    return _show_lines(app, flags, "bans", results, bans.BAN_HEADS, bans.build_ban_rows(results), lines)
 
 
 def show_history(app: App, flags: Flags, last: int) -> Exit:
     """List the past bans, unbans and expirations of each site."""
     results = ask_sites(app, flags, "bans", lambda _: requests.ask_history(last))
-    rows, events = history.build_rows(results), history.list_events(results)
-    code = _show(app, flags, "bans", results, history.HEADS, rows, events)
-    for host in history.list_left_out(results):
+    rows, events = bans.build_history_rows(results), bans.list_events(results)
+    code = _show(app, flags, "bans", results, bans.HISTORY_HEADS, rows, events)
+    for host in bans.list_left_out(results):
         click.echo(
             f"{host}: older entries are left out, because they do not fit into one answer", err=True
         )

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from provision.cli.report import history
+from provision.cli.report import bans
 from provision.cli.report.console import Report
 from provision.linux.agent import audit as host_audit
 from provision.linux.agent.host import HostError
@@ -146,7 +146,7 @@ def site(*entries: dict[str, Any]) -> list[SiteResult]:
 
 def shown(found: list[SiteResult], stream: io.StringIO) -> list[str]:
     report = Report(Secrets(), stream, live=False, verbose=0)
-    report.print_table(history.HEADS, history.build_rows(found), history.list_events(found))
+    report.print_table(bans.HISTORY_HEADS, bans.build_history_rows(found), bans.list_events(found))
     return stream.getvalue().splitlines()
 
 
@@ -183,12 +183,12 @@ def test_a_ban_is_shown_with_the_firewall_that_saw_it_and_its_log_line_below() -
 def test_each_entry_is_shown_with_the_detection_and_the_rule_of_its_jail(
     jail: str, told: str
 ) -> None:
-    (row,) = history.build_rows(site(entry(1, jail=jail)))
-    assert dict(zip(history.HEADS, row, strict=True))["detection"] == told
+    (row,) = bans.build_history_rows(site(entry(1, jail=jail)))
+    assert dict(zip(bans.HISTORY_HEADS, row, strict=True))["detection"] == told
 
 
 def test_a_cut_event_says_so() -> None:
-    assert history.list_events(site(entry(1, event="user=", cut=5000))) == [
+    assert bans.list_events(site(entry(1, event="user=", cut=5000))) == [
         "user= ... (5000 characters)"
     ]
 
@@ -217,7 +217,7 @@ def test_on_a_terminal_a_long_event_is_wrapped_and_none_of_it_is_lost(words: lis
         lines = shown(site(entry(1, event=event), entry(2, what="end")), Terminal())
     wrapped = [line for line in lines[1:] if line.startswith("    ")]
     told = "".join(line[4:] for line in wrapped)
-    assert "".join(history.format_one_line(event).split()) in "".join(told.split())
+    assert "".join(bans.format_one_line(event).split()) in "".join(told.split())
     assert all(cell_len(line) <= 80 for line in wrapped)
     assert any('remip="203.0.113.1"' in line for line in wrapped)
 

@@ -138,3 +138,5 @@ def test_a_note_about_drift_that_failed_is_recorded(
     fleet("plan", "--note-drift", "--run-dir", str(tmp_path / "runs"))
     (path,) = (tmp_path / "runs").iterdir()
     assert list_states(path) == {**dict.fromkeys(NAMES, "differs"), "a3": "failed"}
+    ended = [line["site"]["name"] for line in read_lines(path) if "site" in line]
+    assert sorted(ended) == sorted(NAMES)
