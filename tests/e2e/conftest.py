@@ -85,7 +85,7 @@ def undisturbed(
 
 
 @pytest.fixture(scope="module", params=FAIL2BAN)
-def rules(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rules]:
+def rules_site(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rules]:
     """A site on each fail2ban, with the rules as they are shipped."""
     folder = tmp_path_factory.mktemp("site") / "inventory"
     units = [fortigate_options()]
@@ -95,6 +95,13 @@ def rules(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         yield Rules(site)
+
+
+@pytest.fixture
+def rules(rules_site: Rules) -> Rules:
+    """The site on each fail2ban, without bans and memory."""
+    rules_site.clear()
+    return rules_site
 
 
 @pytest.fixture

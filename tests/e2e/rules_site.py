@@ -7,6 +7,8 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from tests.e2e.labsite import LabSite
 from tests.e2e.poller import Poller, feed
 from tests.lab.stopwatch import within
@@ -18,6 +20,8 @@ ON = f"detection_enabled: [{NAME}, admin_login_failed]\ndetection_known_users: [
 UNKNOWN = "sslvpn_login_unknown_user"
 # those beside plain, by which anybody can be banned
 RULES = ("slow", "unknown_user", "trap", "spray", "network")
+# Of tests of what fail2ban does not do itself, one is enough.
+WHATEVER_FAIL2BAN = pytest.mark.parametrize("rules_site", ["bookworm"], indirect=True)
 
 
 class Rules:

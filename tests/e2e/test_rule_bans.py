@@ -12,19 +12,12 @@ from tests.e2e.rules_site import (
     ON,
     RULES,
     UNKNOWN,
+    WHATEVER_FAIL2BAN,
     Rules,
 )
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
-
-# Of tests of what fail2ban does not do itself, one is enough.
-WHATEVER_FAIL2BAN = pytest.mark.parametrize("rules", ["bookworm"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def anew(rules: Rules) -> None:
-    rules.clear()
 
 
 def test_bans_and_counts_survive_kills_and_restarts_of_both_services(rules: Rules) -> None:

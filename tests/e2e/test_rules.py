@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.rules_site import (
     ON,
     UNKNOWN,
+    WHATEVER_FAIL2BAN,
     Rules,
     read_health,
     read_metrics,
@@ -17,14 +18,6 @@ from tests.e2e.site_helpers import history
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
-
-# Of tests of what fail2ban does not do itself, one is enough.
-WHATEVER_FAIL2BAN = pytest.mark.parametrize("rules", ["bookworm"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def anew(rules: Rules) -> None:
-    rules.clear()
 
 
 def test_plain_counts_in_fail2ban_whoever_is_tried(rules: Rules) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import roles.detection.role
+import roles.receiver.role
 from provision.desired.context import Context
 from provision.sites.settings import RoleSettings
 from provision.sites.site import BanHost, FortiGate, Site
@@ -30,6 +33,18 @@ def sample_site(
         BanHost("ban1", Login("ban1", address, "root"), ban_host or {}),
         tuple(FortiGate(n, Login(n, a, "admin"), fortigate or {}) for n, a in units),
     )
+
+
+def ban_host_settings(**settings: Any) -> dict[str, RoleSettings]:
+    """Return the settings of the roles ``detection`` and ``receiver``, by their prefixes."""
+    return {
+        "detection": roles.detection.role.Settings.model_validate(
+            {k: v for k, v in settings.items() if k.startswith("detection_")}
+        ),
+        "receiver": roles.receiver.role.Settings.model_validate(
+            {k: v for k, v in settings.items() if k.startswith("receiver_")}
+        ),
+    }
 
 
 def linux(site: Site) -> Context:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from roles.detection.catalogue import CATALOGUE, Detection, Match
+from provision.errors import InputError
+from roles.detection.catalogue import CATALOGUE, Detection, Match, read_catalogue
 from roles.detection.role import Enabled
 from roles.receiver.events import describe_detection
 from roles.webhook import BODY
@@ -112,3 +113,22 @@ def test_a_sample_gives_the_same_behind_the_header_line_that_fortigates_post() -
 def is_unreadable(match: Match) -> bool:
     """Return whether another detection may have taken the event, since nothing removes it."""
     return match.address == "9.8.7.7"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: {}",
+        "Bad-Name: {description: x}",
+        "x:\n  description: x\n  unknown: 1",
+        "x: 3",
+        "x:",
+        "- x",
+        "",
+    ],
+)
+def test_a_broken_block_of_detections_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "detections.yml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"detections\.yml"):
+        read_catalogue(path)
