@@ -50,7 +50,9 @@ def show_bans(app: App, flags: Flags) -> Exit:
     """List the current bans of each site: start, end, reason, count."""
     results = ask_sites(app, flags, "bans", requests.ask_bans)
     lines = [*bans.list_shared(results), *bans.list_allowances(results)]
-    return _show_lines(app, flags, "bans", results, bans.BAN_HEADS, bans.build_ban_rows(results), lines)
+    return _show_lines(
+        app, flags, "bans", results, bans.BAN_HEADS, bans.build_ban_rows(results), lines
+    )
 
 
 def show_history(app: App, flags: Flags, last: int) -> Exit:

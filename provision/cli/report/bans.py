@@ -15,7 +15,6 @@ HISTORY_HEADS = ("site", "at", "what", "address", "detection", "fortigate", "why
 Entry = Mapping[str, Any]
 
 
-
 def build_ban_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
     """Return a row for each ban of each site, with those that other sites share."""
     return [
