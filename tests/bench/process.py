@@ -40,7 +40,8 @@ def measure(
     which the command gets SIGTERM.
 
     Raises:
-        RuntimeError: its exit code is none of ``codes``. The text has the end of its output.
+        RuntimeError: its exit code is none of ``codes``. The text has the end of its output, and names a file
+            with all of it.
     """
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as output:
@@ -67,10 +68,19 @@ def measure(
         said = output.read().decode(errors="replace")
     if process.returncode not in codes:
         words = " ".join(argv)
-        raise RuntimeError(f"{words}: exit code {process.returncode}\n{said[-3000:]}")
+        whole = _keep_output(said)
+        code = process.returncode
+        raise RuntimeError(f"{words}: exit code {code}; all output: {whole}\n{said[-3000:]}")
     return Cost(
         seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said, process.returncode
     )
+
+
+def _keep_output(said: str) -> str:
+    """Write the output of a failed command to a file that stays, and return its path."""
+    with tempfile.NamedTemporaryFile("w", prefix="bench-", suffix=".txt", delete=False) as file:
+        file.write(said)
+    return file.name
 
 
 def run_site(

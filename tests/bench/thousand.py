@@ -1,6 +1,6 @@
 """Measure runs of 1,000 sites: directly, through jump hosts, with broken sites, and stopped halfway.
 
-    python -m tests.bench.thousand [--sites 1000] [--only plain,one,two,broken,stopped]
+    python -m tests.bench.thousand [--sites 1000] [--only plain,one,two,broken,stopped,fortigates]
 
 plain      `plan`, `status` and `apply` with nothing to do: sites a second, and whether memory is flat from a
            tenth of the sites to all of them.
@@ -9,10 +9,12 @@ broken     3 % of the sites are dead (half of them refuse, half say nothing), 2 
            another host key than known. The run must name the dead and the changed. Once they are repaired,
            `--retry-failed` must touch these only.
 stopped    `apply` gets SIGTERM at several moments; afterwards `plan` finds nothing to do.
+fortigates  each site has a simulated FortiGate, and its ban host is a program as well. The first `apply`
+           changes all FortiGates; then `plan`, and `apply` with nothing to do.
 
-The sites are eight real hosts whose sshd listens at many ports each. No run changes anything, so each port is
-looked at as a site of its own. The hosts run on this machine and take most of its time. The exit code is 1 if
-a promise is broken.
+The other sites are eight real hosts whose sshd listens at many ports each. No run changes anything, so each
+port is looked at as a site of its own. The hosts run on this machine and take most of its time. The exit code
+is 1 if a promise is broken.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.bench import fake_fortigates
 from tests.bench.fleet import Endpoint, apply, boot, name_aliases, name_sites, write_inventory
 from tests.bench.host import Report
 from tests.bench.process import Cost, run_site
@@ -187,12 +190,25 @@ def measure_stopped(bench: Thousand) -> None:
     bench.report("  plan afterwards", "nothing to do", "nothing to do", cost.code == 0)
 
 
+def measure_fortigates(bench: Thousand) -> None:
+    """Deploy sites with a FortiGate each, and look at them again."""
+    with fake_fortigates.serve(bench.folder / "fortigates", bench.count) as inventory:
+        what = f"of {bench.count} sites with a FortiGate each"
+        cost = run("apply", "-y", inventory=inventory)
+        bench.report_rate(f"first apply {what}", cost, bench.count)
+        cost = run("plan", inventory=inventory)
+        bench.report_rate("  plan", cost, bench.count)
+        cost = run("apply", "-y", inventory=inventory)
+        bench.report_rate("  apply with nothing to do", cost, bench.count)
+
+
 LINES: dict[str, Callable[[Thousand], None]] = {
     "plain": measure_plain,
     "one": measure_hops(1),
     "two": measure_hops(2),
     "broken": measure_broken,
     "stopped": measure_stopped,
+    "fortigates": measure_fortigates,
 }
 
 
