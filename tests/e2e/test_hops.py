@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,14 @@ from provision.ssh.connection import Access, connect
 from provision.ssh.login import Login
 from provision.ssh.routing.hops import Hops
 from provision.ssh.routing.reach import open_socket
+from tests.e2e.bastions import LIMITS, Bastions, count_logins, make_bastions
 from tests.e2e.labsite import LabSite, Ran, fortigate_options
 from tests.e2e.proxy import Proxy
-from tests.e2e.sshd_host import PASSWORD, Sshd, SshdHost, generate
+from tests.e2e.sshd_host import PASSWORD, SshdHost
 from tests.lab.debian import DebianHost
 
 pytestmark = pytest.mark.lab
 
-# sshd's own default: it drops some connections when ten have not logged in yet.
-LIMITS = "MaxStartups 10:30:100\nMaxSessions 10"
 TARGETS = 40
 
 
@@ -37,44 +36,9 @@ def world(bare_root: Path) -> Iterator[SshdHost]:
         yield SshdHost(host)
 
 
-@dataclass
-class Bastions:
-    """Two jump hosts for the user `joe`, who has a default key in ``home``."""
-
-    world: SshdHost
-    home: Path
-    first: Sshd
-    second: Sshd
-
-    def known_hosts(self) -> str:
-        kind_and_key = self.world.host.host_key_line.split(" ", 1)[1]
-        ports = (self.first.port, self.second.port)
-        return "".join(f"[{self.world.host.address}]:{port} {kind_and_key}\n" for port in ports)
-
-    def configure(self, text: str = "") -> None:
-        """Write ~/.ssh/config: the names `b1` and `b2`, and more."""
-        hosts = "".join(
-            f"Host {name}\n  HostName {self.world.host.address}\n  Port {sshd.port}\n  User joe\n"
-            for name, sshd in (("b1", self.first), ("b2", self.second))
-        )
-        (self.home / ".ssh" / "config").write_text(hosts + text)
-
-    def build_hop(self, sshd: Sshd) -> Login:
-        return replace(self.world.login(sshd), host="jump host b", is_hop=True)
-
-
-def count_logins(sshd: Sshd) -> int:
-    return sshd.log.count("Accepted publickey for joe")
-
-
 @pytest.fixture
 def bastions(world: SshdHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bastions:
-    home = tmp_path / "home"
-    (home / ".ssh").mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    world.authorize(generate(home / ".ssh" / "id_ed25519"))
-    return Bastions(world, home, world.sshd(LIMITS), world.sshd(LIMITS))
+    return make_bastions(world, tmp_path / "home", monkeypatch)
 
 
 @pytest.fixture(scope="module")
