@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -28,16 +29,22 @@ class Cost(NamedTuple):
     code: int = 0
 
 
+class Stop(NamedTuple):
+    """A signal, and the seconds after which a command gets it."""
+
+    after: float
+    number: signal.Signals
+
+
 def measure(
     argv: Sequence[str],
     environment: Mapping[str, str] | None = None,
     codes: Collection[int] = (0,),
-    stop_after: float | None = None,
+    stop: Stop | None = None,
 ) -> Cost:
     """Return the cost of a command; ``environment`` is added to that of this process.
 
-    Modules are compiled once, as on every machine that is not told otherwise. ``stop_after``: seconds after
-    which the command gets SIGTERM.
+    Modules are compiled once, as on every machine that is not told otherwise.
 
     Raises:
         RuntimeError: its exit code is none of ``codes``. The text has the end of its output, and names a file
@@ -55,8 +62,8 @@ def measure(
             env=kept | dict(environment or {}),
         )
         alarms = [threading.Timer(LIMIT, process.kill)]
-        if stop_after is not None:
-            alarms.append(threading.Timer(stop_after, process.terminate))
+        if stop:
+            alarms.append(threading.Timer(stop.after, process.send_signal, [stop.number]))
         for alarm in alarms:
             alarm.start()
         _, status, used = os.wait4(process.pid, 0)
@@ -83,12 +90,12 @@ def _keep_output(said: str) -> str:
     return file.name
 
 
-def run_site(
-    *arguments: str, codes: Collection[int] = (0,), stop_after: float | None = None
-) -> Cost:
+def run_site(*arguments: str, codes: Collection[int] = (0,), stop: Stop | None = None) -> Cost:
     """Return the cost of a call of `site.py`; see :func:`measure`."""
     argv = [sys.executable, str(PROJECT / "site.py"), *arguments]
-    return measure(argv, codes=codes, stop_after=stop_after)
+    if stop:  # a bench in the background ignores Ctrl-C, and what it starts would inherit that
+        argv = ["env", "--default-signal=INT", *argv]
+    return measure(argv, codes=codes, stop=stop)
 
 
 def take_medians(costs: Sequence[Cost]) -> Cost:

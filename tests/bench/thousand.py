@@ -8,7 +8,7 @@ one, two   the same through one and two jump hosts, whose sshd lets ten logins i
 broken     3 % of the sites are dead (half of them refuse, half say nothing), 2 % are slow, and 1 % have
            another host key than known. The run must name the dead and the changed. Once they are repaired,
            `--retry-failed` must touch these only.
-stopped    `apply` gets SIGTERM at several moments; afterwards `plan` finds nothing to do.
+stopped    `apply` gets Ctrl-C or SIGTERM at several moments; afterwards `plan` finds nothing to do.
 fortigates  each site has a simulated FortiGate, and its ban host is a program as well. The first `apply`
            changes all FortiGates; then `plan`, and `apply` with nothing to do.
 
@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -32,7 +33,7 @@ from pathlib import Path
 from tests.bench import fake_fortigates
 from tests.bench.fleet import Endpoint, apply, boot, name_aliases, name_sites, write_inventory
 from tests.bench.host import Report
-from tests.bench.process import Cost, run_site
+from tests.bench.process import Cost, Stop, run_site
 from tests.e2e.labsite import known_as
 from tests.e2e.proxy import Proxy
 from tests.e2e.sshd_host import SshdHost, generate
@@ -45,6 +46,10 @@ FORKS = "20"
 NARROW = "MaxStartups 10:30:100\nMaxSessions 10"
 # MiB that a run of all sites may use beyond that of a tenth of them.
 GROWTH = 40
+# When a run is stopped, and how.
+STOPS = [
+    Stop(after, number) for after in (0.2, 1, 5, 20) for number in (signal.SIGINT, signal.SIGTERM)
+]
 # Seconds by which each packet of a slow site is late.
 LATE = 0.5
 
@@ -65,14 +70,11 @@ class Thousand(Report):
 
 
 def run(
-    *words: str,
-    inventory: Path,
-    codes: tuple[int, ...] = (0,),
-    stop_after: float | None = None,
+    *words: str, inventory: Path, codes: tuple[int, ...] = (0,), stop: Stop | None = None
 ) -> Cost:
     """Return the cost of a verb for all sites of an inventory."""
     argv = [*words, "-i", str(inventory), "-f", FORKS]
-    return run_site(*argv, codes=codes, stop_after=stop_after)
+    return run_site(*argv, codes=codes, stop=stop)
 
 
 def measure_plain(bench: Thousand) -> None:
@@ -181,11 +183,12 @@ def change_keys(known_hosts: Path, endpoints: Iterable[Endpoint]) -> None:
 
 def measure_stopped(bench: Thousand) -> None:
     """Stop `apply` at several moments, and look at what is left."""
-    for seconds in (0.2, 1, 5, 20):
-        argv = ["apply", "-y"]
-        cost = run(*argv, inventory=bench.all, codes=(0, -15, 143), stop_after=seconds)
-        late = cost.seconds - seconds
-        bench.report(f"apply that gets SIGTERM after {seconds} s", f"ends {late:.1f} s later")
+    for stop in STOPS:
+        # a signal that comes while Python starts ends it as it ends any program
+        codes = (0, -stop.number, 128 + stop.number)
+        cost = run("apply", "-y", inventory=bench.all, codes=codes, stop=stop)
+        what = f"apply that gets {stop.number.name} after {stop.after} s"
+        bench.report(what, f"ends {cost.seconds - stop.after:.1f} s later")
     cost = run("plan", inventory=bench.all)
     bench.report("  plan afterwards", "nothing to do", "nothing to do", cost.code == 0)
 
