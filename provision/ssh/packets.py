@@ -133,6 +133,10 @@ class Packets(Packetizer):
     number to another channel meanwhile, and the packet would go to the target of that one.
     """
 
+    # paramiko does not answer while it waits for new keys that it has asked for itself, and gives up if the
+    # server closes a channel meanwhile. So only servers ask, up to what RFC 4344 (3.2) permits with AES.
+    REKEY_BYTES, REKEY_PACKETS = 1 << 35, 1 << 31
+
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self.state = LoginState()

@@ -114,6 +114,18 @@ def test_a_channel_that_nobody_waits_for_any_longer_is_not_opened(line: Line) ->
     line.open(4, theirs=9)
 
 
+def test_a_busy_connection_does_not_stop_for_new_keys(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Packetizer, "REKEY_PACKETS", 10)
+    line.open(3, theirs=7)
+    for _ in range(20):
+        line.send(MSG_CHANNEL_DATA, 7)
+        line.receive()
+    assert line.theirs.need_rekey()  # of paramiko's own
+    assert not line.ours.need_rekey()
+
+
 class BreakingChannel(socket.socket):
     """A channel of a jump host whose connection breaks while it is closed."""
 
