@@ -10,15 +10,17 @@ import contextlib
 import re
 import socket
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import paramiko
 from paramiko.packet import Packetizer
 
-_DISCONNECT, _KEXINIT = 1, 20
+_DISCONNECT, _IGNORE, _KEXINIT = 1, 2, 20
 _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST = 51, 52, 53, 60
 _CHANNEL_OPEN, _CHANNEL_OPEN_CONFIRMATION, _CHANNEL_OPEN_FAILURE = 90, 91, 92
+_ANSWERS = {_CHANNEL_OPEN_CONFIRMATION, _CHANNEL_OPEN_FAILURE}
 # All messages of an open channel begin with the number that the other side gave it (RFC 4254, section 9).
 _OF_A_CHANNEL, _CHANNEL_CLOSE = range(93, 101), 97
 _NOTED = {_DISCONNECT, _KEXINIT, _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST}
@@ -30,7 +32,6 @@ MOST_CHARACTERS = 1 << 13
 # Bytes of one packet, as in OpenSSH; prompts in one request, of which even a smart card needs few.
 LARGEST = 1 << 18
 MOST_PROMPTS = 20
-MOST_REFUSALS = 10_000
 _VERSION = re.compile(rb"^SSH-.*\n", re.M)
 _KEXINIT_LISTS = ("key exchanges", "host keys", "ciphers", "ciphers", "MACs", "MACs")
 
@@ -112,20 +113,38 @@ def _read_text(message: paramiko.Message) -> str:
     return message.get_string().decode("utf-8", "replace")
 
 
+class _OfThread(threading.local):
+    """What the current thread does with channels, by our own numbers of them.
+
+    ``opening``: the one that it has tried to open last. ``speaking``: the only one that it may send on; None
+    if it may send on all.
+    """
+
+    opening = -1
+    speaking: int | None = None
+
+
 class Packets(Packetizer):
     """A packetizer of paramiko's that notes what a server sends during a login.
 
     It also notes why a channel was refused: paramiko keeps only the last reason of all channels. And it drops
-    what comes after the end of a channel. paramiko may send that if one thread writes while another closes,
-    and sshd then ends the whole connection: to a jump host, that of all targets behind it.
+    what comes after the end of a channel. paramiko may send that if one thread writes while another closes.
+    sshd then ends the whole connection: to a jump host, that of all targets behind it. Or it has given the
+    number to another channel meanwhile, and the packet would go to the target of that one.
     """
+
+    # paramiko does not answer while it waits for new keys that it has asked for itself, and gives up if the
+    # server closes a channel meanwhile. So only servers ask, up to what RFC 4344 (3.2) permits with AES.
+    REKEY_BYTES, REKEY_PACKETS = 1 << 35, 1 << 31
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self.state = LoginState()
-        self._opening = threading.local()
+        self._thread = _OfThread()
+        self._asked: set[int] = set()
         self._refusals: dict[int, Refusal] = {}
-        self._ended: set[int] = set()
+        # our own number of each open channel, by the number that the server gave it
+        self._open: dict[int, int] = {}
         self._in_order = threading.Lock()
 
     def send_message(self, data: paramiko.Message) -> None:
@@ -137,21 +156,36 @@ class Packets(Packetizer):
         if kind == _CHANNEL_OPEN:
             message = paramiko.Message(data.asbytes()[1:])
             message.get_string()
-            self._opening.channel = message.get_int()
+            self._thread.opening = message.get_int()
+            self._asked.add(self._thread.opening)
         super().send_message(data)
 
     def _send_of_channel(self, kind: int, data: paramiko.Message) -> None:
         number = int.from_bytes(data.packet.getbuffer()[1:5], "big")
         with self._in_order:
-            if number in self._ended:
+            channel = self._open.get(number)
+            if channel is None or self._thread.speaking not in (None, channel):
                 return
             if kind == _CHANNEL_CLOSE:
-                self._ended.add(number)
+                del self._open[number]
             super().send_message(data)
+
+    @contextlib.contextmanager
+    def speak_on(self, channel: int) -> Iterator[None]:
+        """Let this thread send on one channel only, by our own number of it."""
+        self._thread.speaking = channel
+        try:
+            yield
+        finally:
+            self._thread.speaking = None
 
     def take_refusal(self) -> Refusal | None:
         """Return why the channel was refused that this thread has tried to open last."""
-        return self._refusals.pop(getattr(self._opening, "channel", -1), None)
+        return self._refusals.pop(self._thread.opening, None)
+
+    def give_up(self) -> None:
+        """Ignore the channel that this thread has tried to open last, if the server opens it after all."""
+        self._asked.discard(self._thread.opening)
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Return the next ``n`` bytes.
@@ -173,19 +207,25 @@ class Packets(Packetizer):
         kind, message = super().read_message()
         if kind == _INFO_REQUEST:
             self._check_prompts(paramiko.Message(message.asbytes()))
-        if kind == _CHANNEL_OPEN_CONFIRMATION:
-            self._ended.discard(int.from_bytes(message.asbytes()[4:8], "big"))  # used again
-        if kind == _CHANNEL_OPEN_FAILURE:
-            self._note_refusal(paramiko.Message(message.asbytes()))
+        if kind in _ANSWERS and not self._note_answer(kind, paramiko.Message(message.asbytes())):
+            return _IGNORE, message
         if kind in _NOTED and not self.state.accepted:
             self.state.note(kind, paramiko.Message(message.asbytes()))
         return kind, message
 
-    def _note_refusal(self, message: paramiko.Message) -> None:
-        channel = message.get_int()
-        refusal = Refusal(message.get_int(), _read_text(message)[:MOST_CHARACTERS])
-        if len(self._refusals) < MOST_REFUSALS:  # a server may refuse what nobody asked for
-            self._refusals[channel] = refusal
+    def _note_answer(self, kind: int, answer: paramiko.Message) -> bool:
+        """Note whether a channel was opened; return whether anybody waits for that."""
+        channel = answer.get_int()
+        if channel not in self._asked:
+            return False
+        self._asked.discard(channel)
+        number_or_code = answer.get_int()
+        if kind == _CHANNEL_OPEN_CONFIRMATION:
+            self._open[number_or_code] = channel
+        else:
+            text = _read_text(answer)[:MOST_CHARACTERS]
+            self._refusals[channel] = Refusal(number_or_code, text)
+        return True
 
     def _check_prompts(self, request: paramiko.Message) -> None:
         if self.state.accepted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -28,19 +29,26 @@ class Cost(NamedTuple):
     code: int = 0
 
 
+class Stop(NamedTuple):
+    """A signal, and the seconds after which a command gets it."""
+
+    after: float
+    number: signal.Signals
+
+
 def measure(
     argv: Sequence[str],
     environment: Mapping[str, str] | None = None,
     codes: Collection[int] = (0,),
-    stop_after: float | None = None,
+    stop: Stop | None = None,
 ) -> Cost:
     """Return the cost of a command; ``environment`` is added to that of this process.
 
-    Modules are compiled once, as on every machine that is not told otherwise. ``stop_after``: seconds after
-    which the command gets SIGTERM.
+    Modules are compiled once, as on every machine that is not told otherwise.
 
     Raises:
-        RuntimeError: its exit code is none of ``codes``. The text has the end of its output.
+        RuntimeError: its exit code is none of ``codes``. The text has the end of its output, and names a file
+            with all of it.
     """
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as output:
@@ -54,8 +62,8 @@ def measure(
             env=kept | dict(environment or {}),
         )
         alarms = [threading.Timer(LIMIT, process.kill)]
-        if stop_after is not None:
-            alarms.append(threading.Timer(stop_after, process.terminate))
+        if stop:
+            alarms.append(threading.Timer(stop.after, process.send_signal, [stop.number]))
         for alarm in alarms:
             alarm.start()
         _, status, used = os.wait4(process.pid, 0)
@@ -67,18 +75,27 @@ def measure(
         said = output.read().decode(errors="replace")
     if process.returncode not in codes:
         words = " ".join(argv)
-        raise RuntimeError(f"{words}: exit code {process.returncode}\n{said[-3000:]}")
+        whole = _keep_output(said)
+        code = process.returncode
+        raise RuntimeError(f"{words}: exit code {code}; all output: {whole}\n{said[-3000:]}")
     return Cost(
         seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said, process.returncode
     )
 
 
-def run_site(
-    *arguments: str, codes: Collection[int] = (0,), stop_after: float | None = None
-) -> Cost:
+def _keep_output(said: str) -> str:
+    """Write the output of a failed command to a file that stays, and return its path."""
+    with tempfile.NamedTemporaryFile("w", prefix="bench-", suffix=".txt", delete=False) as file:
+        file.write(said)
+    return file.name
+
+
+def run_site(*arguments: str, codes: Collection[int] = (0,), stop: Stop | None = None) -> Cost:
     """Return the cost of a call of `site.py`; see :func:`measure`."""
     argv = [sys.executable, str(PROJECT / "site.py"), *arguments]
-    return measure(argv, codes=codes, stop_after=stop_after)
+    if stop:  # a bench in the background ignores Ctrl-C, and what it starts would inherit that
+        argv = ["env", "--default-signal=INT", *argv]
+    return measure(argv, codes=codes, stop=stop)
 
 
 def take_medians(costs: Sequence[Cost]) -> Cost:

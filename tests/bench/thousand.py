@@ -1,6 +1,6 @@
 """Measure runs of 1,000 sites: directly, through jump hosts, with broken sites, and stopped halfway.
 
-    python -m tests.bench.thousand [--sites 1000] [--only plain,one,two,broken,stopped]
+    python -m tests.bench.thousand [--sites 1000] [--only plain,one,two,broken,stopped,fortigates]
 
 plain      `plan`, `status` and `apply` with nothing to do: sites a second, and whether memory is flat from a
            tenth of the sites to all of them.
@@ -8,11 +8,13 @@ one, two   the same through one and two jump hosts, whose sshd lets ten logins i
 broken     3 % of the sites are dead (half of them refuse, half say nothing), 2 % are slow, and 1 % have
            another host key than known. The run must name the dead and the changed. Once they are repaired,
            `--retry-failed` must touch these only.
-stopped    `apply` gets SIGTERM at several moments; afterwards `plan` finds nothing to do.
+stopped    `apply` gets Ctrl-C or SIGTERM at several moments; afterwards `plan` finds nothing to do.
+fortigates  each site has a simulated FortiGate, and its ban host is a program as well. The first `apply`
+           changes all FortiGates; then `plan`, and `apply` with nothing to do.
 
-The sites are eight real hosts whose sshd listens at many ports each. No run changes anything, so each port is
-looked at as a site of its own. The hosts run on this machine and take most of its time. The exit code is 1 if
-a promise is broken.
+The other sites are eight real hosts whose sshd listens at many ports each. No run changes anything, so each
+port is looked at as a site of its own. The hosts run on this machine and take most of its time. The exit code
+is 1 if a promise is broken.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -27,9 +30,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.bench import fake_fortigates
 from tests.bench.fleet import Endpoint, apply, boot, name_aliases, name_sites, write_inventory
 from tests.bench.host import Report
-from tests.bench.process import Cost, run_site
+from tests.bench.process import Cost, Stop, run_site
 from tests.e2e.labsite import known_as
 from tests.e2e.proxy import Proxy
 from tests.e2e.sshd_host import SshdHost, generate
@@ -42,6 +46,10 @@ FORKS = "20"
 NARROW = "MaxStartups 10:30:100\nMaxSessions 10"
 # MiB that a run of all sites may use beyond that of a tenth of them.
 GROWTH = 40
+# When a run is stopped, and how.
+STOPS = [
+    Stop(after, number) for after in (0.2, 1, 5, 20) for number in (signal.SIGINT, signal.SIGTERM)
+]
 # Seconds by which each packet of a slow site is late.
 LATE = 0.5
 
@@ -62,14 +70,11 @@ class Thousand(Report):
 
 
 def run(
-    *words: str,
-    inventory: Path,
-    codes: tuple[int, ...] = (0,),
-    stop_after: float | None = None,
+    *words: str, inventory: Path, codes: tuple[int, ...] = (0,), stop: Stop | None = None
 ) -> Cost:
     """Return the cost of a verb for all sites of an inventory."""
     argv = [*words, "-i", str(inventory), "-f", FORKS]
-    return run_site(*argv, codes=codes, stop_after=stop_after)
+    return run_site(*argv, codes=codes, stop=stop)
 
 
 def measure_plain(bench: Thousand) -> None:
@@ -178,13 +183,26 @@ def change_keys(known_hosts: Path, endpoints: Iterable[Endpoint]) -> None:
 
 def measure_stopped(bench: Thousand) -> None:
     """Stop `apply` at several moments, and look at what is left."""
-    for seconds in (0.2, 1, 5, 20):
-        argv = ["apply", "-y"]
-        cost = run(*argv, inventory=bench.all, codes=(0, -15, 143), stop_after=seconds)
-        late = cost.seconds - seconds
-        bench.report(f"apply that gets SIGTERM after {seconds} s", f"ends {late:.1f} s later")
+    for stop in STOPS:
+        # a signal that comes while Python starts ends it as it ends any program
+        codes = (0, -stop.number, 128 + stop.number)
+        cost = run("apply", "-y", inventory=bench.all, codes=codes, stop=stop)
+        what = f"apply that gets {stop.number.name} after {stop.after} s"
+        bench.report(what, f"ends {cost.seconds - stop.after:.1f} s later")
     cost = run("plan", inventory=bench.all)
     bench.report("  plan afterwards", "nothing to do", "nothing to do", cost.code == 0)
+
+
+def measure_fortigates(bench: Thousand) -> None:
+    """Deploy sites with a FortiGate each, and look at them again."""
+    with fake_fortigates.serve(bench.folder / "fortigates", bench.count) as inventory:
+        what = f"of {bench.count} sites with a FortiGate each"
+        cost = run("apply", "-y", inventory=inventory)
+        bench.report_rate(f"first apply {what}", cost, bench.count)
+        cost = run("plan", inventory=inventory)
+        bench.report_rate("  plan", cost, bench.count)
+        cost = run("apply", "-y", inventory=inventory)
+        bench.report_rate("  apply with nothing to do", cost, bench.count)
 
 
 LINES: dict[str, Callable[[Thousand], None]] = {
@@ -193,6 +211,7 @@ LINES: dict[str, Callable[[Thousand], None]] = {
     "two": measure_hops(2),
     "broken": measure_broken,
     "stopped": measure_stopped,
+    "fortigates": measure_fortigates,
 }
 
 

@@ -62,7 +62,7 @@ def _sign(
 
 
 class Cluster:
-    """A scheduler at ``address`` and its ``workers``, for the length of a ``with`` block."""
+    """A ``scheduler`` at ``address`` and its ``workers``, for the length of a ``with`` block."""
 
     def __init__(self, authority: Authority, workers: int) -> None:
         self.authority, self._count = authority, workers
@@ -72,7 +72,7 @@ class Cluster:
 
     def __enter__(self) -> Self:
         words = ["scheduler", "--port", "0", "--host", "tls://127.0.0.1"]
-        _, found = self._start(words, "Scheduler at:")
+        self.scheduler, found = self._start(words, "Scheduler at:")
         self.address = found.split()[-1]
         for _ in range(self._count):
             words = ["worker", self.address, "--host", "127.0.0.1", "--no-nanny", "--nthreads", "1"]

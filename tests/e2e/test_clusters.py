@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.memory_site import MemorySite
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied
+from tests.lab.stopwatch import within
 from tests.simulator import Options, Simulator
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
@@ -36,3 +40,31 @@ def test_status_does_not_alarm_about_a_passive_member_and_plan_refuses_it(tmp_pa
         assert "passive, so it neither polls nor posts" in passive.error
         assert "FGT-A-peer" in passive.error
         assert site.plan().state == "failed"
+
+
+@pytest.mark.lab
+def test_a_real_receiver_takes_events_and_polls_of_the_member_that_took_over(
+    tmp_path: Path, ready_root: Path
+) -> None:
+    options = fortigate_options(ha_role="Primary")
+    with LabSite(tmp_path / "inventory", ready_root, [options]) as site:
+        applied = site.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        assert site.run("status", "--json").target("fgt1")["cluster"]["took_over_from"] == ""
+        (fortigate,) = site.units
+        fortigate.fail_over()
+        since = time.time()
+        event = EVENT.replace(options.serial, options.peer_serial)
+        for _ in range(3):
+            fortigate.log_event(event.format(address=ATTACKER, user="x"))
+        assert within(60, lambda: denied(site, ATTACKER))
+        status = site.run("status", "--json").target("fgt1")
+        assert status["state"] == "ok"
+        assert min(status["last_event"], status["last_poll"]) >= int(since)
+        assert status["cluster"]["took_over_from"] == options.serial
+        assert [each["name"] for each in status["cluster"]["members"] if each["active"]] == [
+            "FGT-A-peer"
+        ]
+        assert f"it took over from {options.serial}" in site.run("status").out
+        assert site.run("apply", "-y").code == 0
+        assert site.run("status", "--json").target("fgt1")["cluster"]["took_over_from"] == ""

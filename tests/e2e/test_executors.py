@@ -125,6 +125,24 @@ def test_a_site_whose_worker_was_killed_is_reported_and_not_tried_again(
         assert (again.code, set(again.states.values())) == (0, {"ok"}), again.err
 
 
+def test_a_scheduler_that_dies_ends_the_run_and_the_next_one_repairs_what_was_at_work(
+    fleet: Fleet, authority: Authority
+) -> None:
+    with Cluster(authority, workers=1) as cluster:
+        fleet.meddle = lambda _: cluster.scheduler.kill()
+        ran = fleet.run("apply", "-y", "-f", "1", *cluster.options)
+    assert (ran.code, ran.states) == (1, dict.fromkeys(NAMES, "failed")), ran.err
+    assert "Traceback" not in ran.err
+    errors = [ran.targets[name]["error"] for name in NAMES]
+    assert "the scheduler has died while a worker was at this site" in errors[0]
+    for error in errors[1:]:
+        assert "the scheduler does not answer any more; nothing was begun" in error
+    assert fleet.applied == ["s1"]
+    fleet.meddle = lambda _: None
+    again = fleet.run("apply", "-y")
+    assert (again.code, again.states) == (0, {**CHANGED, "s1": "ok"}), again.err
+
+
 def test_strangers_are_refused_and_nobody_is_contacted(
     fleet: Fleet, cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import paramiko
 import pytest
 
 from provision.ssh import connection
 from provision.ssh.connection import Access, connect
 from provision.ssh.login import Login
 from provision.ssh.routing.hops import Hops
+from provision.ssh.routing.reach import open_socket
+from tests.e2e.bastions import LIMITS, Bastions, count_logins, make_bastions
 from tests.e2e.labsite import LabSite, Ran, fortigate_options
 from tests.e2e.proxy import Proxy
-from tests.e2e.sshd_host import PASSWORD, Sshd, SshdHost, generate
+from tests.e2e.sshd_host import PASSWORD, SshdHost
 from tests.lab.debian import DebianHost
 
 pytestmark = pytest.mark.lab
 
-# sshd's own default: it drops some connections when ten have not logged in yet.
-LIMITS = "MaxStartups 10:30:100\nMaxSessions 10"
 TARGETS = 40
 
 
@@ -32,44 +36,9 @@ def world(bare_root: Path) -> Iterator[SshdHost]:
         yield SshdHost(host)
 
 
-@dataclass
-class Bastions:
-    """Two jump hosts for the user `joe`, who has a default key in ``home``."""
-
-    world: SshdHost
-    home: Path
-    first: Sshd
-    second: Sshd
-
-    def known_hosts(self) -> str:
-        kind_and_key = self.world.host.host_key_line.split(" ", 1)[1]
-        ports = (self.first.port, self.second.port)
-        return "".join(f"[{self.world.host.address}]:{port} {kind_and_key}\n" for port in ports)
-
-    def configure(self, text: str = "") -> None:
-        """Write ~/.ssh/config: the names `b1` and `b2`, and more."""
-        hosts = "".join(
-            f"Host {name}\n  HostName {self.world.host.address}\n  Port {sshd.port}\n  User joe\n"
-            for name, sshd in (("b1", self.first), ("b2", self.second))
-        )
-        (self.home / ".ssh" / "config").write_text(hosts + text)
-
-    def build_hop(self, sshd: Sshd) -> Login:
-        return replace(self.world.login(sshd), host="jump host b", is_hop=True)
-
-
-def count_logins(sshd: Sshd) -> int:
-    return sshd.log.count("Accepted publickey for joe")
-
-
 @pytest.fixture
 def bastions(world: SshdHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bastions:
-    home = tmp_path / "home"
-    (home / ".ssh").mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    world.authorize(generate(home / ".ssh" / "id_ed25519"))
-    return Bastions(world, home, world.sshd(LIMITS), world.sshd(LIMITS))
+    return make_bastions(world, tmp_path / "home", monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -193,3 +162,63 @@ def test_a_connection_to_the_jump_host_that_breaks_is_opened_again(
         cable.cut()
         connect(login, access).close()
     assert count_logins(bastions.first) == 2
+
+
+class LateThread(threading.Thread):
+    """A thread that stops when it is about to send, as it may on a busy machine, until `may_go` is set."""
+
+    def __init__(self, transport: paramiko.Transport, send: Callable[[], object]) -> None:
+        super().__init__(target=send)
+        self.has_begun, self.may_go = threading.Event(), threading.Event()
+        transport.clear_to_send = _Stop(self)  # each sender looks at it, before its turn
+        transport.clear_to_send.set()
+
+
+class _Stop(threading.Event):
+    def __init__(self, late: LateThread) -> None:
+        super().__init__()
+        self._late = late
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if threading.current_thread() is self._late:
+            self._late.has_begun.set()
+            assert self._late.may_go.wait(60)
+        return super().wait(timeout)
+
+
+def read_all(server: socket.socket) -> bytes:
+    """Return all that the next client sends."""
+    client, _ = server.accept()
+    with client, client.makefile("rb") as file:
+        return file.read()
+
+
+def test_what_is_sent_late_reaches_no_other_target_behind_the_jump_host(
+    bastions: Bastions, tmp_path: Path
+) -> None:
+    access = Access(tmp_path / "known_hosts", accept_new=True)
+    hop = connect(bastions.build_hop(bastions.first), access)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = Login(
+            "t1",
+            "127.0.0.1",
+            "joe",
+            server.getsockname()[1],
+            via=bastions.build_hop(bastions.first),
+        )
+        ended: Any = open_socket(target, hop.get_transport)
+        late = LateThread(hop.get_transport(), lambda: ended.send(b"late"))
+        late.start()
+        assert late.has_begun.wait(60)
+        ended.close()
+        assert read_all(server) == b""
+        others: list[Any] = []
+        while ended.remote_chanid not in [each.remote_chanid for each in others]:
+            others.append(open_socket(target, hop.get_transport))
+        late.may_go.set()
+        late.join()
+        for other in others:
+            other.send(b"in time")
+            other.close()
+        assert [read_all(server) for _ in others] == [b"in time"] * len(others)
+    hop.close()

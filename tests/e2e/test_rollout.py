@@ -1,4 +1,4 @@
-"""A rollout in waves at real hosts: it stops where it fails, and is completed when that is repaired."""
+"""A rollout in waves at real hosts behind two jump hosts: it stops where it fails, and is completed later."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.bastions import Bastions, count_logins, make_bastions
+from tests.e2e.sshd_host import SshdHost
 from tests.e2e.three_sites import ThreeSites, list_states
+from tests.lab.debian import DebianHost
 
 pytestmark = pytest.mark.lab
 
@@ -16,13 +19,24 @@ BROKEN = "/etc/fail2ban/jail.d/operator.conf"
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, ready_root: Path) -> Iterator[ThreeSites]:
-    with ThreeSites(tmp_path / "inventory", ready_root) as sites:
+def bastions(
+    bare_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bastions]:
+    with DebianHost(bare_root) as host:
+        yield make_bastions(SshdHost(host), tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, ready_root: Path, bastions: Bastions) -> Iterator[ThreeSites]:
+    behind = {"ansible_ssh_common_args": f"-J {bastions.jumps}"}
+    with ThreeSites(tmp_path / "inventory", ready_root, behind) as sites:
+        with (sites.folder / "known_hosts").open("a") as known:
+            known.write(bastions.known_hosts())
         yield sites
 
 
 def test_a_rollout_stops_at_the_wave_that_fails_and_resume_completes_it(
-    fleet: ThreeSites, tmp_path: Path
+    fleet: ThreeSites, bastions: Bastions, tmp_path: Path
 ) -> None:
     fleet.hosts["bh2"].write(BROKEN, "[operator]\nenabled = true\nfilter = there-is-none\n")
     runs = tmp_path / "runs"
@@ -31,6 +45,7 @@ def test_a_rollout_stops_at_the_wave_that_fails_and_resume_completes_it(
     stopped = fleet.run(*rollout, "--waves", "1,2,100%")
     assert list_states(stopped) == {"bh1": "changed", "bh2": "failed", "bh3": "skipped"}
     assert stopped.code == 1
+    assert (count_logins(bastions.first), count_logins(bastions.second)) == (1, 1)
     (first,) = sorted(runs.iterdir())
 
     fleet.hosts["bh2"].console(["rm", BROKEN], check=True)

@@ -7,29 +7,18 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Callable
 from typing import IO, Any, cast
 
-import paramiko
-
-from provision.errors import UnknownKey, Unreachable
+from provision.errors import Unreachable
 from provision.ssh import causes
 from provision.ssh.login import Login
-from provision.ssh.packets import Packets, Refusal
-from provision.ssh.routing.hops import HopFailed
 from provision.ssh.routing.routes import expand_command
+from provision.ssh.routing.tunnel import CHECK, TakeHop, open_tunnel
 
 # Addresses of one name that are tried.
 MOST_ADDRESSES = 8
 # Seconds for a command to end after its connection is closed.
 ENDING = 2.0
-_CHECK = "check ansible_host, ansible_port, and that SSH is let through to it"
-# Reasons for which a jump host opens no channel (RFC 4254, section 5.1).
-_PROHIBITED, _CONNECT_FAILED, _UNKNOWN_KIND, _SHORTAGE = 1, 2, 3, 4
-
-# Returns the connection to the jump host before a target.
-TakeHop = Callable[[], paramiko.Transport]
 
 
 def open_socket(login: Login, take_hop: TakeHop) -> socket.socket:
@@ -41,68 +30,8 @@ def open_socket(login: Login, take_hop: TakeHop) -> socket.socket:
     if login.proxy_command:
         return cast("socket.socket", ProxyCommand(login))
     if login.via:
-        return cast("socket.socket", _open_channel(login, login.via, take_hop))
+        return cast("socket.socket", open_tunnel(login, login.via, take_hop))
     return _connect(login)
-
-
-# --- Through a jump host ---------------------------------------------------------------------------------
-
-
-def _open_channel(login: Login, hop: Login, take_hop: TakeHop) -> paramiko.Channel:
-    for last in (False, True):
-        transport = _take(login, take_hop)
-        ends = time.monotonic() + login.timeout
-        try:
-            return transport.open_channel(
-                "direct-tcpip",
-                (login.destination, login.port),
-                ("127.0.0.1", 0),
-                timeout=login.timeout,
-            )
-        except (paramiko.SSHException, OSError, EOFError):
-            packets = transport.packetizer
-            refusal = packets.take_refusal() if isinstance(packets, Packets) else None
-            if refusal:
-                raise _classify_refusal(login, hop, refusal) from None
-            if transport.is_active() and time.monotonic() >= ends:
-                raise causes.TimedOut(
-                    f"{login.where}: {hop.where} has not connected to it within {login.timeout:g} s",
-                    _CHECK + " from there",
-                ) from None
-            transport.close()  # it is broken, and may not know yet
-            if last:
-                break
-    raise HopFailed(
-        f"{login.where}: {hop.where} closes the connection when it is asked for one to the target",
-        "look into the log of its sshd",
-    )
-
-
-def _take(login: Login, take_hop: TakeHop) -> paramiko.Transport:
-    try:
-        return take_hop()
-    except (HopFailed, UnknownKey) as error:
-        if login.is_hop:  # the target behind all jump hosts names itself
-            raise
-        raise type(error)(f"{login.where}: {error.message}", error.remedy) from None
-
-
-def _classify_refusal(login: Login, hop: Login, refusal: Refusal) -> Unreachable:
-    text = causes.clean(refusal.text, login)
-    says = f': "{text}"' if text else ""
-    if refusal.code == _SHORTAGE:
-        return causes.Busy(
-            f"{login.where}: {hop.where} opens no more connections (busy){says}",
-            "run again later, or lower ssh_hop_limit",
-        )
-    if refusal.code == _CONNECT_FAILED:
-        return Unreachable(
-            f"{login.where}: {hop.where} cannot connect to it{says}", _CHECK + " from there"
-        )
-    return causes.RefusedByPolicy(
-        f"{login.where}: {hop.where} does not forward connections to it{says}",
-        f"check AllowTcpForwarding and PermitOpen there, and the options in authorized_keys of {hop.user}",
-    )
 
 
 # --- Through a command -----------------------------------------------------------------------------------
@@ -224,14 +153,14 @@ def _classify_errors(login: Login, errors: dict[str, OSError]) -> Unreachable:
         return causes.build_busy(login, "")
     if all(isinstance(error, TimeoutError) for error in errors.values()):
         return causes.TimedOut(
-            f"{login.where}: no answer to the connection within {login.timeout:g} s", _CHECK
+            f"{login.where}: no answer to the connection within {login.timeout:g} s", CHECK
         )
     reasons = {address: error.strerror or str(error) for address, error in errors.items()}
     if len(set(reasons.values())) == 1:
         text = next(iter(reasons.values()))
     else:
         text = ", ".join(f"{address}: {reason}" for address, reason in reasons.items())
-    return Unreachable(f"{login.where}: cannot connect: {text}", _CHECK)
+    return Unreachable(f"{login.where}: cannot connect: {text}", CHECK)
 
 
 def _resolve(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import NoReturn
 
@@ -111,14 +112,16 @@ def test_a_run_that_ends_early_is_reported(
 def test_what_was_finished_before_an_interrupt_is_reported(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(futures: list[Future[SitePlan]], timeout: float) -> NoReturn:
-        wait(futures)
-        raise KeyboardInterrupt
+    def interrupt(*_: object) -> SitePlan:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        return SitePlan("bh1", "plan", (TargetPlan("bh1", "linux", "differs"),))
 
-    done = SitePlan("bh1", "plan", (TargetPlan("bh1", "linux", "differs"),))
-    monkeypatch.setattr(site, "plan_site", lambda *_: done)
-    monkeypatch.setattr("provision.engine.parallel.wait", interrupt)
-    assert run("plan").code == 130
+    monkeypatch.setattr(site, "plan_site", interrupt)
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert run("plan").code == 130
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert list_outcomes(read_junit((tmp_path / "junit").read_text())) == {
         "bh1": "failure",
         "plan": "error",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from concurrent.futures._base import DoneAndNotDoneFutures
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from provision.engine import parallel
+from tests import PROJECT
 
 # Seconds after which a test that hangs has failed.
 PATIENCE = 30
@@ -69,10 +71,6 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
     waiting, stopped = threading.Event(), threading.Event()
     shutdown = ThreadPoolExecutor.shutdown
 
-    def awaited(futures: Sequence[Future[None]], timeout: float) -> DoneAndNotDoneFutures[None]:
-        waiting.set()
-        return wait(futures, timeout)
-
     def telling(pool: ThreadPoolExecutor, **how: bool) -> None:
         shutdown(pool, **how)
         stopped.set()
@@ -84,24 +82,17 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
         assert stopped.wait(PATIENCE)
         finished.append(name)
 
-    monkeypatch.setattr(parallel, "wait", awaited)
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", telling)
     with pytest.raises(parallel.Interrupted) as stop:
-        parallel.run_all(WORK, do, forks=1)
+        parallel.run_all(WORK, do, forks=1, meanwhile=waiting.set)
     assert len(stop.value.finished) == 1
 
     assert begun == finished == ["at hand"]
 
 
-def test_whoever_presses_ctrl_c_again_and_again_still_gets_what_was_begun_finished(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_whoever_presses_ctrl_c_again_and_again_still_gets_what_was_begun_finished() -> None:
     waiting, told = threading.Event(), threading.Event()
     main = threading.main_thread().ident or 0
-
-    def awaited(futures: Sequence[Future[str]], timeout: float) -> DoneAndNotDoneFutures[str]:
-        waiting.set()
-        return wait(futures, timeout)
 
     def do(name: str) -> str:
         assert waiting.wait(PATIENCE)
@@ -111,12 +102,44 @@ def test_whoever_presses_ctrl_c_again_and_again_still_gets_what_was_begun_finish
             signal.pthread_kill(main, again)
         return name.upper()
 
-    monkeypatch.setattr(parallel, "wait", awaited)
     with pytest.raises(parallel.Interrupted) as stop:
-        parallel.run_all(["at hand", "never begun"], do, forks=1, stopping=told.set)
+        parallel.run_all(
+            ["at hand", "never begun"], do, 1, stopping=told.set, meanwhile=waiting.set
+        )
 
     assert stop.value.finished == ("AT HAND",)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_is_heard_though_work_ends_all_the_time_and_what_its_handler_sets_stays() -> None:
+    begun = threading.Semaphore(0)
+
+    def interrupt(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    def do(number: int) -> None:
+        if number == 10:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        begun.release()
+
+    def meanwhile() -> None:
+        begun.acquire(timeout=PATIENCE)
+
+    inherited = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with pytest.raises(parallel.Interrupted) as stop:
+            parallel.run_all(range(100_000), do, forks=1, meanwhile=meanwhile)
+        assert 10 < len(stop.value.finished) < 100_000
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, inherited)
+
+
+def test_ctrl_c_at_whatever_moment_ends_the_run() -> None:
+    argv = [sys.executable, "-m", "tests.unit.engine.stop_anywhere"]
+    ran = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=120)
+    assert (ran.returncode, ran.stdout) == (0, "stopped at each moment\n"), ran.stderr
 
 
 def test_an_exception_that_nobody_foresaw_is_the_result_of_that_one_only() -> None:

@@ -40,7 +40,8 @@ class Rules:
     ``text``: what it says beside its prompts. ``closes_at``: a method at which it hangs up.
     ``before_key`` is called before the first method is tried; ``delay``: seconds before each answer.
     ``busy``: how many connections it closes before it names its version. ``forwards``: it is a jump host;
-    ``refusals``: the codes with which it refuses its first channels.
+    ``refusals``: the codes with which it refuses its first channels. ``before_channel`` is called before it
+    opens or refuses one.
     """
 
     password: str = "right-password"
@@ -63,6 +64,7 @@ class Rules:
     before_key: Callable[[], None] | None = None
     delay: float = 0.0
     forwards: bool = False
+    before_channel: Callable[[], object] | None = None
     refusals: list[int] = field(default_factory=list)
     host_key: paramiko.PKey = HOST_KEY
 
@@ -140,6 +142,8 @@ class _Door(paramiko.ServerInterface):
         self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
     ) -> int:
         self._seen.forwarded.append(destination)
+        if self._rules.before_channel:
+            self._rules.before_channel()
         if self._rules.refusals:
             return self._rules.refusals.pop(0)
         if not self._rules.forwards:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from provision.engine.fleet.executors.remote import RemoteWorkers
 from provision.engine.fleet.executors.tasks import Outcome, Task, forget_run, run_task
 from provision.engine.fleet.executors.workers import WorkerDied
+from provision.engine.progress import log
 from provision.errors import Failed, InputError, Problem
 
 if TYPE_CHECKING:
@@ -70,18 +71,36 @@ class ClusterWorkers(RemoteWorkers):
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._looked = self._seen = time.monotonic()
+        self._lost = threading.Event()
 
     def _finish(self, task: Task, _: Listener) -> Outcome:
-        from distributed import Queue
-
-        ticket = Queue(f"banstitch-{uuid.uuid4().hex}", client=self._client)
-        ticket.put(task.name)
-        future = self._executor.submit(run_once, ticket.name, task)
+        ticket, future = self._submit(task)
         try:
             return self._wait(future, ticket)
         finally:
             with suppress(Exception):  # the scheduler is gone
                 ticket.close()
+
+    def _submit(self, task: Task) -> tuple[Queue, Future[Outcome | None]]:
+        """Give ``task`` to the cluster, with its ticket.
+
+        Raises:
+            Failed: the scheduler is gone. Only the first to notice waits for it.
+        """
+        from distributed import Queue
+
+        if not self._lost.is_set():
+            try:
+                ticket = Queue(f"banstitch-{uuid.uuid4().hex}", client=self._client)
+                ticket.put(task.name)
+                return ticket, self._executor.submit(run_once, ticket.name, task)
+            except Exception as error:  # noqa: BLE001 - whatever Dask raises, nothing was given to a worker
+                log.debug("the scheduler is gone: %s", _describe(error))
+                self._lost.set()
+        raise Failed(
+            "the scheduler does not answer any more; nothing was begun",
+            "start it and its workers again, and run again",
+        )
 
     def _wait(self, future: Future[Outcome | None], ticket: Queue) -> Outcome:
         while wait([future], PAUSE).not_done:
@@ -100,6 +119,8 @@ class ClusterWorkers(RemoteWorkers):
             if self._take_back(ticket):
                 message = f"the cluster did not begin the work: {type(error).__name__}"
                 raise Failed(message, "see the log of the scheduler, and run again") from None
+            if self._client.status != "running":
+                raise WorkerDied("the scheduler has died while a worker was at this site") from None
             raise WorkerDied from None
         if outcome is None:
             raise WorkerDied

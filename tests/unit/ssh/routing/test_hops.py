@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -244,6 +245,26 @@ def test_a_jump_host_that_has_no_room_for_a_channel_is_asked_again(access: Acces
     with open_chain(shortage, password=RIGHT) as chain:
         connect(chain.target, access).close()
     assert len(chain.hop_saw.forwarded) == 2
+    assert chain.hop_saw.connections == 1
+
+
+def test_a_target_that_is_reached_too_late_ends_nothing_else(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, late, is_known = time.time(), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        if not is_known.is_set():
+            monkeypatch.setattr(time, "time", lambda: began + 3600)  # as when a laptop wakes up
+            late.wait(30)
+
+    with open_chain(make_rules(before_channel=wait), password=RIGHT) as chain:
+        error = get_error(chain.target, access)
+        is_known.set()
+        late.set()
+        connect(chain.target, access).close()
+    assert isinstance(error, causes.TimedOut)
+    assert "has not connected to it" in error.message
     assert chain.hop_saw.connections == 1
 
 
