@@ -39,8 +39,9 @@ class Rules:
     ``parting``: what it says when it hangs up, as a disconnect; ``banner``: what it says before that;
     ``text``: what it says beside its prompts. ``closes_at``: a method at which it hangs up.
     ``before_key`` is called before the first method is tried; ``delay``: seconds before each answer.
-    ``busy``: how many connections it closes before it names its version. ``forwards``: it is a jump host;
-    ``refusals``: the codes with which it refuses its first channels.
+    ``busy``: how many connections it closes before it names its version. ``no_shell``: it lets people in and
+    opens no shell. ``forwards``: it is a jump host; ``refusals``: the codes with which it refuses its first
+    channels.
     """
 
     password: str = "right-password"
@@ -59,6 +60,7 @@ class Rules:
     sha1_only: bool = False
     quiet_about_signatures: bool = False
     shell: bytes = b"\r\nFGT # "
+    no_shell: bool = False
     busy: int = 0
     before_key: Callable[[], None] | None = None
     delay: float = 0.0
@@ -169,6 +171,8 @@ class _Door(paramiko.ServerInterface):
         return True
 
     def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
+        if self._rules.no_shell:
+            return False
         threading.Thread(target=self._show, args=[channel], daemon=True).start()
         return True
 
