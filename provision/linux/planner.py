@@ -26,7 +26,7 @@ from provision.linux.kinds.file import File
 from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import FAIL2BAN, Service
-from provision.linux.removal import plan_gone_jails, plan_removal, unit_of
+from provision.linux.removal import find_unit, plan_gone_jails, plan_removal
 from provision.plan import Change
 
 # Kinds of objects that are a file.
@@ -92,7 +92,7 @@ def _plan_garbage(applicable: Iterable[Resource], draft: Draft) -> None:
     for entry in reversed(manifest.objects if manifest else ()):
         if entry.id not in ids:
             draft.removes.append(entry.id)
-            unit = unit_of(entry.id)
+            unit = find_unit(entry.id)
             if unit:
                 draft.change(ResourceId("service", unit), "stop")
             if entry.data:
@@ -130,7 +130,7 @@ def _list_owed(draft: Draft) -> list[Owe]:
 
 
 def _list_stops(draft: Draft) -> list[StopService]:
-    units = filter(None, map(unit_of, draft.removes))
+    units = filter(None, map(find_unit, draft.removes))
     return [StopService(name) for name in units]
 
 
