@@ -260,7 +260,7 @@ def _show_lines(
 ) -> Exit:
     code = _show(app, flags, verb, results, heads, rows)
     for line in lines if not flags.json else ():
-        click.echo(escape(app.secrets.mask(line)))
+        click.echo(escape(app.secrets.mask(line), but=""))
     return code
 
 
