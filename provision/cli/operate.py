@@ -190,8 +190,8 @@ def show_stale(app: App, flags: Flags, duration: str) -> Exit:
     app.reports.keep("status", results)
     for site in results:
         for target in site.targets:
-            if target.error:
-                click.echo(escape(app.secrets.mask(f"{site.name}: {target.host}: {target.error}")))
+            for line in app.secrets.mask(target.error).splitlines():
+                click.echo(f"{site.name}: {target.host}: {escape(line, but='')}")
     return exit_code(results)
 
 

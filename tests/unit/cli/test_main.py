@@ -129,6 +129,12 @@ def test_a_ban_host_cannot_print_lines_about_another_site(
     assert not any(line.startswith("bh2") for line in printed.splitlines())
 
 
+def test_each_line_of_an_error_names_its_site(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    down = TargetResult("bh1", "linux", "failed", 1, error="it is damaged\nbh2: y")
+    monkeypatch.setattr("provision.engine.requests.ask", lambda *_: SiteResult("bh1", (down,)))
+    assert cli("status", "--stale", "1h").out == "bh1: bh1: it is damaged\nbh1: bh1: bh2: y\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
