@@ -38,10 +38,10 @@ class Rules:
     keyboard-interactive, and ``answers``: what it wants to hear. ``most``: refusals before it hangs up.
     ``parting``: what it says when it hangs up, as a disconnect; ``banner``: what it says before that;
     ``text``: what it says beside its prompts. ``closes_at``: a method at which it hangs up.
+    ``no_shell``: it lets people in and opens no shell.
     ``before_key`` is called before the first method is tried; ``delay``: seconds before each answer.
-    ``busy``: how many connections it closes before it names its version. ``no_shell``: it lets people in and
-    opens no shell. ``forwards``: it is a jump host; ``refusals``: the codes with which it refuses its first
-    channels.
+    ``busy``: how many connections it closes before it names its version. ``forwards``: it is a jump host;
+    ``refusals``: the codes with which it refuses its first channels.
     """
 
     password: str = "right-password"
