@@ -7,7 +7,7 @@ change. It shares the receiver's certificate and the receiver's way to deal with
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from banstitch_shared.receiver_api import LIVE_PATH
 
@@ -25,7 +25,7 @@ from provision.desired.host_paths import (
     WATCH_MEMORY,
 )
 from provision.desired.templates import TEMPLATES, read_file, render
-from provision.errors import InputError
+from provision.errors import InputError, Problem
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
@@ -58,7 +58,9 @@ def resources(context: Context) -> tuple[Resource, ...]:
     settings = context.get_settings("page", Settings)
     if settings.page == "off":
         return ()
-    _check(context, settings)
+    problems = list(_list_problems(context, settings))
+    if problems:
+        raise InputError(problems)
     text = json.dumps(_describe_settings(context, settings), indent=1) + "\n"
     file = File(PAGE_SETTINGS, text, 0o640, "root", PAGE_USER, check="json")
     app, units = _list_app_files(), _render_units(context, settings)
@@ -74,49 +76,41 @@ def resources(context: Context) -> tuple[Resource, ...]:
     )
 
 
-def _check(context: Context, settings: Settings) -> None:
-    """Raise InputError for settings that do not fit together."""
-    problems = []
+def _list_problems(context: Context, settings: Settings) -> Iterator[Problem]:
+    """Yield the problems of settings that do not fit together."""
     receiver = context.get_settings("receiver", ReceiverSettings)
     if receiver.receiver_tls == "off" and not settings.page_listen.is_loopback:
-        problems.append(
-            context.build_problem(
-                "page",
-                "page: passwords need https, and receiver_tls is off",
-                "encrypt the receiver, or set page_listen to 127.0.0.1 behind a proxy with https",
-            )
+        yield context.build_problem(
+            "page",
+            "page: passwords need https, and receiver_tls is off",
+            "encrypt the receiver, or set page_listen to 127.0.0.1 behind a proxy with https",
         )
-    taken = {"receiver_port": receiver.receiver_port}
-    if sharing_settings.list_groups(context):
-        taken["share_port"] = context.get_settings(
-            sharing_settings.NAME, sharing_settings.Settings
-        ).share_port
-    for name, port in taken.items():
+    for name, port in _list_other_ports(context, receiver).items():
         if port == settings.page_port:
             message = f"page_port must differ from {name}, which is {port} as well"
             remedy = "choose another port for one of them"
-            problems.append(context.build_problem("page_port", message, remedy))
+            yield context.build_problem("page_port", message, remedy)
     if not settings.page_users:
-        problems.append(
-            context.build_problem("page_users", "page_users: nobody could log in", "name a user")
-        )
+        yield context.build_problem("page_users", "page_users: nobody could log in", "name a user")
     if bool(settings.page_trusted_header) != bool(settings.page_trusted_proxies):
-        problems.append(
-            context.build_problem(
-                "page_trusted_header",
-                "page_trusted_header: the header and the proxies belong together",
-                "set page_trusted_header and page_trusted_proxies, or neither",
-            )
+        yield context.build_problem(
+            "page_trusted_header",
+            "page_trusted_header: the header and the proxies belong together",
+            "set page_trusted_header and page_trusted_proxies, or neither",
         )
     for user in settings.page_users:
         if user.password is None and not settings.page_trusted_header:
-            problems.append(
-                context.build_problem(
-                    "page_users", f"page_users: {user.name} has no password", "run hash-password"
-                )
-            )
-    if problems:
-        raise InputError(problems)
+            message = f"page_users: {user.name} has no password"
+            yield context.build_problem("page_users", message, "run hash-password")
+
+
+def _list_other_ports(context: Context, receiver: ReceiverSettings) -> dict[str, int]:
+    """Return the ports of the host's other services by setting."""
+    ports = {"receiver_port": receiver.receiver_port}
+    if sharing_settings.list_groups(context):
+        sharing = context.get_settings(sharing_settings.NAME, sharing_settings.Settings)
+        ports["share_port"] = sharing.share_port
+    return ports
 
 
 def _describe_settings(context: Context, settings: Settings) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -151,10 +151,7 @@ def change(
     summaries = [*map(summarize, planned), *run.list_closed()]
     app.reports.keep(verb, summaries)
     if not yes and any(target.changes for site in summaries for target in site.targets):
-        report.print_sites(summaries, flags.plan_detail)
-        report.print_summary(summaries)
-        for line in run.describe_waves():
-            report.print_line(line)
+        _print_plan(report, flags, summaries, run.describe_waves())
         if app.output.error:  # a plan that could not be printed cannot be approved
             return Exit.FAILED
         if not click.confirm(f"\n{verb}?", err=True):
@@ -162,7 +159,6 @@ def change(
             if flags.json:
                 write_json(sys.stdout.write, verb, Exit.OK, summaries, app.secrets)
             return Exit.OK
-
     process = open_process(app, report)
 
     def apply(approved: SitePlan) -> SiteResult:
@@ -175,3 +171,12 @@ def change(
     with keep_run_file(app, flags, report, part, runs, run.waves) as run.file:
         changed = run_in_waves(app, flags, report, verb, run, work, apply, report_failed)
         return print_rollout(app, flags, report, verb, run, changed)
+
+
+def _print_plan(
+    report: Report, flags: Flags, planned: Sequence[SiteResult], waves: Iterable[str]
+) -> None:
+    report.print_sites(planned, flags.plan_detail)
+    report.print_summary(planned)
+    for line in waves:
+        report.print_line(line)

@@ -190,8 +190,8 @@ def show_stale(app: App, flags: Flags, duration: str) -> Exit:
     app.reports.keep("status", results)
     for site in results:
         for target in site.targets:
-            if target.error:
-                click.echo(escape(app.secrets.mask(f"{site.name}: {target.host}: {target.error}")))
+            for line in app.secrets.mask(target.error).splitlines():
+                click.echo(f"{site.name}: {target.host}: {escape(line, but='')}")
     return exit_code(results)
 
 
@@ -260,7 +260,7 @@ def _show_lines(
 ) -> Exit:
     code = _show(app, flags, verb, results, heads, rows)
     for line in lines if not flags.json else ():
-        click.echo(escape(app.secrets.mask(line)))
+        click.echo(escape(app.secrets.mask(line), but=""))
     return code
 
 

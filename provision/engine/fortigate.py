@@ -15,7 +15,7 @@ from provision.engine.lease import Lease
 from provision.engine.progress import Target, check_converged, check_plan_unchanged
 from provision.engine.records import Memory, read_record
 from provision.engine.run import EXAMINING, Run
-from provision.errors import Failed, InputError, Passive, UnknownKey, Unreachable
+from provision.errors import Failed, InputError, Passive, TargetError, UnknownKey, Unreachable
 from provision.fortios.config.desired import Desired
 from provision.fortios.config.feed import FeedState, find_feed, is_referred_to
 from provision.fortios.config.object_id import ObjectId
@@ -288,5 +288,12 @@ class FortiGateRun:
         try:
             session.apply(plan, self._list_approved_blocks())
         except (RolledBack, Unreachable):
-            self._host.write_record(self._fortigate.name, before)
+            self._restore_record(before)
             raise
+
+    def _restore_record(self, before: Record | None) -> None:
+        """Write the record from before a push that changed nothing; the next run can do without it."""
+        try:
+            self._host.write_record(self._fortigate.name, before)
+        except TargetError as error:  # the error of the push is the one to report
+            self.target.notes.append(f"its record stays as it was for the push: {error.message}")

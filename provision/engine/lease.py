@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 import time
@@ -15,6 +14,7 @@ from provision.errors import Failed, TargetError
 from provision.linux.agent.protocol.answers import Leased, LeaseState
 from provision.linux.agent.protocol.observe import Request
 from provision.linux.agent.protocol.requests import ReleaseLease, TakeLease
+from provision.ssh.login import find_own_name
 
 Answer = TypeVar("Answer")
 
@@ -70,7 +70,7 @@ class Lease:
             self._ask(ReleaseLease(self._fortigate, self._process))
 
     def _take(self, wait: float, dead: str = "") -> Leased:
-        owner = f"{getpass.getuser()}@{socket.gethostname()}"
+        owner = f"{find_own_name()}@{socket.gethostname()}"
         return self._ask(
             TakeLease(self._fortigate, owner, self._process, seconds=DURATION, wait=wait, dead=dead)
         )

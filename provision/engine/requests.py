@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -48,6 +47,7 @@ from provision.masking import mask_plan, mask_result
 from provision.plan import State
 from provision.results import SiteResult, TargetResult, format_timestamp
 from provision.sites.site import Selected, Site
+from provision.ssh.login import find_own_name
 
 
 def build_requests(
@@ -283,4 +283,4 @@ def _find_jail(run: Run, site: Site, detection: str) -> str:
 
 def name_operator() -> str:
     """Return the operator's name for the audit: user@controller."""
-    return f"{getpass.getuser()}@{platform.node()}"
+    return f"{find_own_name()}@{platform.node()}"

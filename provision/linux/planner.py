@@ -26,7 +26,7 @@ from provision.linux.kinds.file import File
 from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import FAIL2BAN, Service
-from provision.linux.removal import plan_gone_jails, plan_removal, unit_of
+from provision.linux.removal import find_unit, plan_gone_jails, plan_removal
 from provision.plan import Change
 
 # Kinds of objects that are a file.
@@ -59,10 +59,10 @@ def plan(
     draft = Draft(observed, owned, adopt, manifest.owed if manifest else {})
     conditions.check_clock(observed, now, draft)
     conditions.check_ports((r for r in desired if isinstance(r, Service)), draft)
-    applicable = [r for r in desired if not (isinstance(r, File) and r.when) or _holds(r, observed)]
+    applicable = [resource for resource in desired if _is_applicable(resource, observed)]
     for resource in applicable:
         resource.plan(draft)
-    _garbage(applicable, draft)
+    _plan_garbage(applicable, draft)
     # services first: a jail is loaded by its server
     jails = [resource for resource in applicable if isinstance(resource, Jail)]
     services = [resource for resource in applicable if isinstance(resource, Service)]
@@ -79,18 +79,20 @@ def plan(
     return LinuxPlan(tuple(draft.changes), tuple(draft.warnings), _list_steps(draft, jails))
 
 
-def _holds(resource: File, observed: Observed) -> bool:
+def _is_applicable(resource: Resource, observed: Observed) -> bool:
+    if not (isinstance(resource, File) and resource.when):
+        return True
     return resource.when == "sshd_jail_without_log" and observed.facts.sshd_jail_without_log
 
 
-def _garbage(applicable: Iterable[Resource], draft: Draft) -> None:
+def _plan_garbage(applicable: Iterable[Resource], draft: Draft) -> None:
     """Plan the removal of resources that an earlier inventory asked for and this one does not."""
     ids = {resource.id for resource in applicable}
     manifest = draft.observed.manifest
     for entry in reversed(manifest.objects if manifest else ()):
         if entry.id not in ids:
             draft.removes.append(entry.id)
-            unit = unit_of(entry.id)
+            unit = find_unit(entry.id)
             if unit:
                 draft.change(ResourceId("service", unit), "stop")
             if entry.data:
@@ -106,7 +108,7 @@ def _list_steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
     steps: list[Step] = []
     if draft.packages:
         steps.append(Install(tuple(draft.packages)))
-    steps += [*draft.makes, *_owe(draft), *_stops(draft), *_puts(draft, files)]
+    steps += [*draft.makes, *_list_owed(draft), *_list_stops(draft), *_list_puts(draft, files)]
     server: list[Step] = [step for step in draft.services if step.name == FAIL2BAN]
     others = [step for step in draft.services if step.name != FAIL2BAN]
     if steps or draft.services or draft.last:
@@ -118,7 +120,7 @@ def _list_steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _owe(draft: Draft) -> list[Owe]:
+def _list_owed(draft: Draft) -> list[Owe]:
     owed: dict[str, Owed] = {
         step.name: "reload" if step.verb == "reload" else "restart"
         for step in draft.services
@@ -127,12 +129,12 @@ def _owe(draft: Draft) -> list[Owe]:
     return [Owe(owed)] if owed else []
 
 
-def _stops(draft: Draft) -> list[StopService]:
-    units = filter(None, map(unit_of, draft.removes))
+def _list_stops(draft: Draft) -> list[StopService]:
+    units = filter(None, map(find_unit, draft.removes))
     return [StopService(name) for name in units]
 
 
-def _puts(draft: Draft, removed: tuple[ResourceId, ...]) -> list[PutFiles]:
+def _list_puts(draft: Draft, removed: tuple[ResourceId, ...]) -> list[PutFiles]:
     """Put all files into one step, because they are checked together before the first is in place."""
     if not draft.files and not removed:
         return []

@@ -25,7 +25,7 @@ from provision.plan import unified_diff
 _UNITS = "/etc/systemd/system/"
 
 
-def unit_of(identity: ResourceId) -> str:
+def find_unit(identity: ResourceId) -> str:
     """Return the name of the unit whose file this object of the manifest is; empty if it is no unit."""
     name = identity.name.removeprefix(_UNITS)
     return "" if identity.kind != "file" or name == identity.name or "/" in name else name
@@ -39,7 +39,7 @@ def teardown(
     if manifest is None:
         return LinuxPlan()
     draft = Draft(observed, frozenset(), adopt=True)
-    units = list(filter(None, (unit_of(entry.id) for entry in manifest.objects)))
+    units = list(filter(None, (find_unit(entry.id) for entry in manifest.objects)))
     files, directories, users = _split_objects(manifest)
     steps: list[Step] = [*_stop_units(units, draft)]
     for entry in (*files, *directories, *users):
@@ -57,7 +57,7 @@ def teardown(
                 draft.change(ResourceId("package", name), "remove")
         steps.append(PurgePackages())
     steps += [TakeBack(_list_ids(users), purge_data), Forget()]
-    return LinuxPlan(tuple(draft.changes), tuple(_warnings(observed)), tuple(steps))
+    return LinuxPlan(tuple(draft.changes), tuple(_list_warnings(observed)), tuple(steps))
 
 
 def _split_objects(manifest: ManifestSummary) -> tuple[list[ManifestObject], ...]:
@@ -88,13 +88,13 @@ def _put_back_services(
             yield PutBackService(name)
 
 
-def _warnings(observed: Observed) -> Iterator[str]:
+def _list_warnings(observed: Observed) -> Iterator[str]:
     """Yield warnings about the bans that end, and about a directory that stays."""
     live = _add_up(observed)
     if live != 0:
-        yield f"{ended(live)}: these addresses are no longer denied"
+        yield f"{describe_ended(live)}: these addresses are no longer denied"
     if MEMORY in observed.foreign:
-        yield f"{MEMORY} stays, because it holds foreign files: {_foreign(MEMORY, observed)}"
+        yield f"{MEMORY} stays, because it holds foreign files: {_name_foreign(MEMORY, observed)}"
 
 
 def _add_up(observed: Observed) -> int | None:
@@ -107,7 +107,7 @@ def _add_up(observed: Observed) -> int | None:
     return total
 
 
-def ended(live: int | None) -> str:
+def describe_ended(live: int | None) -> str:
     """Return a phrase about the number of bans that end; None is an unknown number."""
     if live is None:
         return "live bans, which cannot be counted, end"
@@ -118,7 +118,7 @@ def plan_removal(entry: ManifestObject, draft: Draft, reason: str = "") -> None:
     """Plan the removal of an object of the manifest, or the return of what was there before."""
     kind, name = entry.id.kind, entry.id.name
     if kind == "directory" and not entry.restores and name in draft.observed.foreign:
-        stays = f"it stays, because it holds foreign files: {_foreign(name, draft.observed)}"
+        stays = f"it stays, because it holds foreign files: {_name_foreign(name, draft.observed)}"
         draft.change(entry.id, "empty", "", "; ".join(filter(None, (reason, stays))))
         return
     state = draft.observed.paths.get(name) if kind == "file" else None
@@ -127,7 +127,7 @@ def plan_removal(entry: ManifestObject, draft: Draft, reason: str = "") -> None:
     draft.change(entry.id, "restore" if entry.restores else "delete", diff, reason)
 
 
-def _foreign(path: str, observed: Observed) -> str:
+def _name_foreign(path: str, observed: Observed) -> str:
     """Return the foreign names in a directory of ours."""
     found = observed.foreign[path]
     return ", ".join([*found.names, *(["and others"] if found.more else [])])
@@ -142,6 +142,6 @@ def plan_gone_jails(draft: Draft) -> None:
         draft.change(ResourceId("jail", name), "stop")
         if live != 0:
             draft.warnings.append(
-                f"jail {name} is removed: its {ended(live)}, including those by hand;"
+                f"jail {name} is removed: its {describe_ended(live)}, including those by hand;"
                 " they return if you enable it again before they expire"
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -118,26 +119,8 @@ class _Builder:
     def build(self) -> tuple[Site, ...]:
         """Return the sites that could be built; they are complete only if there are no problems."""
         self._check_groups()
-        ban_hosts: dict[str, BanHost] = {}
-        rollouts: dict[str, rollout_settings.Settings] = {}
-        for host in self._list_members(BAN_HOSTS):
-            login, settings = self._read_target(host, BAN_HOSTS)
-            if login:
-                rollouts[host.name] = self._read_rollout(host)
-                doubts = (*self._list_doubts(host, settings), *rollout_settings.find_doubts(host))
-                where = _find_lines(host)
-                ban_hosts[host.name] = BanHost(host.name, login, settings, doubts, where)
-        fortigates: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
-        for host in self._list_members(FORTIGATES):
-            if host.name in self._list_names(BAN_HOSTS):
-                continue  # already a problem; its other problems would only follow from it
-            login, settings = self._read_target(host, FORTIGATES)
-            ban_host = self._find_ban_host(host)
-            if login and ban_host in fortigates:
-                self.problems += find_misplaced(host, self.inventory.hosts[ban_host])
-                fortigates[ban_host].append(
-                    FortiGate(host.name, login, settings, _find_lines(host))
-                )
+        ban_hosts = {host.name: host for host in self._build_ban_hosts()}
+        fortigates = self._build_fortigates(ban_hosts)
         every_fortigate = (fortigate for of_site in fortigates.values() for fortigate in of_site)
         hosts: list[BanHost | FortiGate] = [*ban_hosts.values(), *every_fortigate]
         self.problems.extend(_find_shared_addresses(self.inventory, self.scopes, hosts))
@@ -152,11 +135,33 @@ class _Builder:
                 tuple(sorted(fortigates[name], key=lambda fortigate: fortigate.name)),
                 addresses,
                 places[name],
-                rollouts[name],
+                self._read_rollout(self.inventory.hosts[name]),
                 {g: p for g, p in groups.items() if any(peer.name == name for peer in p)},
             )
             for name in sorted(ban_hosts)
         )
+
+    def _build_ban_hosts(self) -> Iterator[BanHost]:
+        """Yield the ban hosts in the order of the inventory."""
+        for host in self._list_members(BAN_HOSTS):
+            login, settings = self._read_target(host, BAN_HOSTS)
+            if login:
+                doubts = (*self._list_doubts(host, settings), *rollout_settings.find_doubts(host))
+                yield BanHost(host.name, login, settings, doubts, _find_lines(host))
+
+    def _build_fortigates(self, ban_hosts: Container[str]) -> Mapping[str, Sequence[FortiGate]]:
+        """Return the FortiGates of each of ``ban_hosts``."""
+        found = defaultdict[str, list[FortiGate]](list)
+        linux = frozenset(self._list_names(BAN_HOSTS))
+        for host in self._list_members(FORTIGATES):
+            if host.name in linux:
+                continue  # already a problem; its other problems would only follow from it
+            login, settings = self._read_target(host, FORTIGATES)
+            ban_host = self._find_ban_host(host)
+            if login and ban_host in ban_hosts:
+                self.problems += find_misplaced(host, self.inventory.hosts[ban_host])
+                found[ban_host].append(FortiGate(host.name, login, settings, _find_lines(host)))
+        return found
 
     def _read_rollout(self, host: Host) -> rollout_settings.Settings:
         try:
@@ -234,7 +239,7 @@ class _Builder:
         try:
             value = self.scopes[host.name].get("ban_host")
         except InputError as error:
-            self.problems.extend(error.problems)
+            self._note(host, error.problems)
             return ""
         if value is None:
             example = known[0] if known else "NAME"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import shlex
@@ -22,7 +21,7 @@ from provision.inventory.variables import Where, is_secret_name
 from provision.masking import SHORTEST, Secrets, list_texts
 from provision.sites.unused_variables import find_unused
 from provision.sites.ways import AFTER_VARIABLES, BEFORE_VARIABLES, Given, Way
-from provision.ssh.login import DEFAULT_HOP_LIMIT, DEFAULT_TIMEOUT, Login
+from provision.ssh.login import DEFAULT_HOP_LIMIT, DEFAULT_TIMEOUT, Login, find_own_name
 from provision.ssh.routing.arguments import Arguments, parse_arguments
 from provision.ssh.routing.ssh_config import Configs
 
@@ -67,7 +66,7 @@ def read_login(
     login = Login(
         host=host.name,
         address=reader.get(_ADDRESS, _parse_word, host.name),
-        user=getpass.getuser() if linux else "admin",
+        user=find_own_name() if linux else "admin",
         password=reader.read_password(_PASSWORD),
         become_password=reader.read_password(_BECOME_PASSWORD) if linux else None,
         python=reader.get(_PYTHON, _parse_interpreter, None) if linux else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from dataclasses import dataclass, field
 
 from provision.errors import Problem
@@ -10,6 +12,17 @@ from provision.errors import Problem
 DEFAULT_TIMEOUT = 15.0
 # Logins at the same time behind one jump host. OpenSSH's own drops some of more than ten (MaxStartups).
 DEFAULT_HOP_LIMIT = 10
+
+
+def find_own_name() -> str:
+    """Return the name of the user who runs this program, or the number of one without a name.
+
+    A container that runs as any user has no line about it in /etc/passwd.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return str(os.getuid())
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -34,9 +35,11 @@ def ask(folder: str, act: Act, now: float) -> None:
     """Write a request into the folder, which this service can neither list nor read. Raises OSError."""
     path = os.path.join(folder, "%013d-%s.json" % (now * 1000, secrets.token_hex(4)))
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    new = os.open(path + ".new", how, 0o600)
+    new, text = os.open(path + ".new", how, 0o600), write_act(act).encode("ascii")
     try:
-        os.write(new, write_act(act).encode("ascii"))
+        if os.write(new, text) < len(text):
+            os.unlink(path + ".new")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
     finally:
         os.close(new)
     os.rename(path + ".new", path)

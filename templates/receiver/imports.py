@@ -219,6 +219,8 @@ class Imports:
         """Leave what counts for `bans`. The file is in memory, and all workers write the same."""
         path = self._share["denied"]
         new = "%s.%d" % (path, os.getpid())
-        with contextlib.suppress(OSError), open(new, "w", encoding="ascii") as stream:
-            stream.write(format_imported(denied))
+        with contextlib.suppress(OSError):
+            with open(new, "w", encoding="ascii") as stream:
+                stream.write(format_imported(denied))
+            # only now all of it is in the file
             os.replace(new, path)

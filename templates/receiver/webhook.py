@@ -6,6 +6,7 @@ Managed by Banstitch: changes made here are overwritten.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 TOKEN_KEY = "HTTP_" + TOKEN_HEADER.upper().replace("-", "_")
 # Bytes of an unreadable body that are kept for the operator.
 KEPT_OF_BODY = 2048
+_LENGTH = re.compile(r"[0-9]{1,12}")
 REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -196,7 +198,7 @@ def read_body(environ: WSGIEnvironment, limit: int) -> bytes:
         Malformed: it ends before its length.
     """
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > limit:
+    if not _LENGTH.fullmatch(length) or int(length) > limit:
         raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
     chunked = environ.get("wsgi.input_terminated") and not int(length)
     try:

@@ -37,7 +37,8 @@ class Deadline:
         self._timer.daemon = True
 
     def __enter__(self) -> Deadline:
-        self._timer.start()
+        """Begin to count. Raises OSError: no thread is left."""
+        _start(self._timer)
         return self
 
     def __exit__(self, _: object, error: Optional[BaseException], __: object) -> None:  # noqa: UP045
@@ -128,10 +129,7 @@ def look_up(host: str, seconds: float) -> Optional[list[str]]:  # noqa: UP045 - 
             if len(_LookUp.running) >= _MOST_LOOK_UPS:
                 raise OSError("too many look-ups hang")
             running = _LookUp(host)
-            try:
-                running.start()
-            except RuntimeError as error:  # no thread is left
-                raise OSError(str(error)) from error
+            _start(running)
             _LookUp.running[host] = running
     running.join(seconds)
     if running.is_alive():
@@ -139,3 +137,10 @@ def look_up(host: str, seconds: float) -> Optional[list[str]]:  # noqa: UP045 - 
     if running.error:
         raise running.error
     return running.found
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:  # no thread is left
+        raise OSError(str(error)) from error

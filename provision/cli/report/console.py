@@ -205,10 +205,11 @@ class Report:
     ) -> None:
         """Print a table, one line for each row. No cell is cut, so that the output can be searched.
 
-        On a narrow terminal, the columns that do not fit continue on another, indented line.
+        A line break in a cell is escaped: a ban host may have put it there. On a narrow terminal, the columns
+        that do not fit continue on another, indented line.
         ``below``: one text for each row, printed under it and wrapped on a terminal.
         """
-        table = [list(heads), *([escape(self._secrets.mask(cell)) for cell in row] for row in rows)]
+        table = [list(heads), *(list(map(self._clean, row)) for row in rows)]
         widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
         room = self._console.width if self._console.is_terminal else sum(widths) + 2 * len(widths)
         for number, row in enumerate(table):

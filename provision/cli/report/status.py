@@ -23,6 +23,7 @@ from provision.linux.kinds.certificate import describe_expiry
 from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
 from provision.linux.observation import build_request
+from provision.masking import escape
 from provision.plan import State
 from provision.results import SiteResult, TargetResult, summarize
 from provision.sites.site import Selected
@@ -178,7 +179,7 @@ def _count_lost(fortigate: str, metrics: str) -> dict[str, int]:
 def list_notes(results: Sequence[SiteResult]) -> list[str]:
     """Return one line for each note about a healthy site."""
     return [
-        f"{target.host}: {note}"
+        f"{target.host}: {escape(note, but='')}"
         for site in results
         for target in site.targets
         for note in (

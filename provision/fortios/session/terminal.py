@@ -11,6 +11,7 @@ import codecs
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from netmiko.fortinet import FortinetSSH
@@ -61,7 +62,9 @@ class Terminal(FortinetSSH):
                 device_type="fortinet", host=login.address, disabled_algorithms={"kex": ["none"]}
             )
         except CONNECT_ERRORS as error:
-            raise self._describe_login_failure(error) from None
+            failure = self._describe_login_failure(error)
+            self.paramiko_cleanup()  # netmiko calls it only from session_preparation() on
+            raise failure from None
         finally:
             if self._watch:
                 self._watch.cancel()
@@ -93,8 +96,10 @@ class Terminal(FortinetSSH):
         self.exchanges = 0
 
     def paramiko_cleanup(self) -> None:
-        """Close the channel and the connection."""
-        super().paramiko_cleanup()
+        """Close the channel and the connection; netmiko's own method needs a client that it made."""
+        with suppress(*CONNECT_ERRORS):
+            if self.remote_conn is not None:
+                self.remote_conn.close()
         if self._client:
             self._client.close()
 
@@ -113,11 +118,10 @@ class Terminal(FortinetSSH):
 
     def is_open(self) -> bool:
         """Return whether the session is still at its prompt; discard what was printed meanwhile."""
-        try:
+        with suppress(Failed, Unreachable):
             self._discard_output(0)
-        except (Failed, Unreachable):
-            return False
-        return self.alive
+            return self.alive
+        return False
 
     def close(self) -> None:
         """End the session."""
@@ -137,8 +141,7 @@ class Terminal(FortinetSSH):
 
     def _update_context(self, text: str) -> None:
         """Keep the prompt that ``text`` ends in; it shows in which context the next line runs."""
-        shown = self._at_prompt.search(text)
-        self._context = shown[1] if shown else ""
+        self._context = shown[1] if (shown := self._at_prompt.search(text)) else ""
 
     def _send(self, keys: str) -> None:
         self.exchanges += 1
@@ -207,12 +210,10 @@ class Terminal(FortinetSSH):
 
     def _choose_timeout(self, wait: Wait, finished: bool, due: bool, patience: float) -> float:
         """Return the seconds to wait for the next piece."""
-        if not due:
-            return self.bounds.settled
-        if not finished:
+        if due and not finished:
             return patience or self.bounds.lost
         # a late answer to an Enter must not be mistaken for the answer to a later line
-        return self.bounds.unread if wait.nudges else self.bounds.settled
+        return self.bounds.unread if due and wait.nudges else self.bounds.settled
 
     def _keep_waiting(self, wait: Wait, pager: bool, may_nudge: bool, what: str) -> None:
         """Turn the page, type an Enter where a prompt seems hidden, or wait on.

@@ -18,7 +18,7 @@ from provision.linux.agent.host import has_group, has_user, read
 from provision.linux.agent.packages import find_held_lock, list_installed
 from provision.linux.agent.paths import look_at
 from provision.linux.agent.pem import read_certificate
-from provision.linux.agent.processes import printable
+from provision.linux.agent.processes import make_printable
 from provision.linux.agent.protocol.bounds import PATH_KINDS, SEALED_KINDS
 from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.state import (
@@ -139,7 +139,7 @@ def read_facts() -> Facts:
         if "=" in line
     )
     return Facts(
-        system=printable(release.get("PRETTY_NAME", "").strip("\"'"))[:100],
+        system=make_printable(release.get("PRETTY_NAME", "").strip("\"'"))[:100],
         systemd=os.path.isdir("/run/systemd/system"),
         apt=any(os.access(os.path.join(each, "apt-get"), os.X_OK) for each in os.get_exec_path()),
         sshd_jail_without_log=lacks_its_log(release.get("VERSION_ID", "").strip('"')),

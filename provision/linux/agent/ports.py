@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Union
 
 from provision.linux.agent.host import read, run
-from provision.linux.agent.processes import describe, unit
+from provision.linux.agent.processes import describe, find_unit
 
 # Linux constants; Python 3.9 and later have the first, no version has the second.
 IP_FREEBIND = 15
 IPV6_FREEBIND = 78
 
 
-def taken(wanted: str, name: str, own: Sequence[str]) -> str:
+def find_program(wanted: str, name: str, own: Sequence[str]) -> str:
     """Return the program at the address and port ``wanted``, such as "[::]:5000"; empty if free.
 
     ``name``: the socket unit that will listen there. ``own``: where it listens just now; that, and what is
@@ -28,18 +28,18 @@ def taken(wanted: str, name: str, own: Sequence[str]) -> str:
     """
     if wanted in own or _is_free(wanted):
         return ""
-    rows = [row for row in _sockets(wanted) if row[0] not in own]
+    rows = [row for row in _list_sockets(wanted) if row[0] not in own]
     inodes = {inode for _, inode in rows}
     service = name.rpartition(".")[0] + ".service"
-    pids = sorted(_holders(inodes))
-    if pids and all(unit(pid) == service for pid in pids):
+    pids = sorted(_find_holders(inodes))
+    if pids and all(find_unit(pid) == service for pid in pids):
         return ""
     if not rows and own:  # only its own listener is in the way
         return ""
-    others = [pid for pid in pids if pid != 1 and unit(pid) != service]
+    others = [pid for pid in pids if pid != 1 and find_unit(pid) != service]
     if others:
         return describe(others[0], age=False)
-    units = _socket_units(address for address, _ in rows)
+    units = _find_socket_units(address for address, _ in rows)
     return f"systemd for {units[0]}" if units else "another program"
 
 
@@ -66,7 +66,7 @@ def _is_free(wanted: str) -> bool:
     return True
 
 
-def _sockets(wanted: str) -> Iterator[tuple[str, str]]:
+def _list_sockets(wanted: str) -> Iterator[tuple[str, str]]:
     """Yield endpoint and inode of each TCP socket that overlaps with ``wanted``, also of clients."""
     host, port = _split(wanted)
     for table in ("tcp", "tcp6"):
@@ -76,8 +76,8 @@ def _sockets(wanted: str) -> Iterator[tuple[str, str]]:
             # a closed connection that still waits belongs to no process any more
             if int(number, 16) != port or fields[9] == "0":
                 continue
-            found = _address(address)
-            if _overlap(found, ipaddress.ip_address(host)):
+            found = _parse_address(address)
+            if _do_overlap(found, ipaddress.ip_address(host)):
                 shown = f"[{found}]" if found.version == 6 else str(found)
                 yield f"{shown}:{port}", fields[9]
 
@@ -85,19 +85,19 @@ def _sockets(wanted: str) -> Iterator[tuple[str, str]]:
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
-def _address(text: str) -> Address:
+def _parse_address(text: str) -> Address:
     """Read an address of /proc/net/tcp: words of 32 bits in the byte order of the machine."""
     words = [int(text[i : i + 8], 16).to_bytes(4, sys.byteorder) for i in range(0, len(text), 8)]
     return ipaddress.ip_address(b"".join(words))
 
 
-def _overlap(one: Address, other: Address) -> bool:
+def _do_overlap(one: Address, other: Address) -> bool:
     if one == other or (one.is_unspecified and one.version >= other.version):
         return True
     return other.is_unspecified and other.version >= one.version
 
 
-def _holders(inodes: set[str]) -> Iterator[int]:
+def _find_holders(inodes: set[str]) -> Iterator[int]:
     """Yield each process that has one of these sockets open."""
     links = {f"socket:[{inode}]" for inode in inodes}
     for folder in glob.glob("/proc/[0-9]*/fd") if links else ():
@@ -105,18 +105,18 @@ def _holders(inodes: set[str]) -> Iterator[int]:
             names = os.listdir(folder)
         except OSError:  # it has ended
             continue
-        if any(_link(os.path.join(folder, name)) in links for name in names):
+        if any(_read_link(os.path.join(folder, name)) in links for name in names):
             yield int(folder.split("/")[2])
 
 
-def _link(path: str) -> str:
+def _read_link(path: str) -> str:
     try:
         return os.readlink(path)
     except OSError:
         return ""
 
 
-def _socket_units(endpoints: Iterable[str]) -> list[str]:
+def _find_socket_units(endpoints: Iterable[str]) -> list[str]:
     """Return the socket units by which systemd itself listens at ``endpoints``."""
     wanted = set(endpoints)
     rows = run(["systemctl", "list-sockets", "--no-legend", "--no-pager", "--plain"]).output

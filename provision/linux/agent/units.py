@@ -76,4 +76,4 @@ def _find_taker(question: ServiceQuestion, shown: str) -> str:
     # this takes long to import, and hardly ever does another program have the port
     from provision.linux.agent import ports
 
-    return ports.taken(question.listens, question.name, own)
+    return ports.find_program(question.listens, question.name, own)

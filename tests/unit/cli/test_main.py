@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -101,6 +102,37 @@ def test_the_list_of_bans_says_what_becomes_of_those_that_other_sites_share(
     assert row.endswith("shared by bh2, bh3")
     assert "1970-01-01" in row
     assert line == "bh1: 1 ban is shared by other sites: unban does not end it, allow does"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "details"),
+    [
+        (
+            ("bans",),
+            {"allowances": [{"network": "192.0.2.7", "until": 1, "by": "a", "why": "x\nbh2: y"}]},
+        ),
+        (("alarms",), {"alarms": [], "channels": {"mail": "x\nbh2: y"}}),
+        (("alarms", "--test"), {"channels": {"mail": "ok\nbh2: y"}}),
+        (
+            ("alarms",),
+            {"alarms": [{"key": "k", "severity": "info", "since": 0, "text": "x\nbh2: y"}]},
+        ),
+    ],
+)
+def test_a_ban_host_cannot_print_lines_about_another_site(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str], details: dict[str, Any]
+) -> None:
+    found = TargetResult("bh1", "linux", "ok", 1, details=details)
+    monkeypatch.setattr("provision.engine.requests.ask", lambda *_: SiteResult("bh1", (found,)))
+    printed = cli(*arguments).out
+    assert "\\nbh2: y" in printed
+    assert not any(line.startswith("bh2") for line in printed.splitlines())
+
+
+def test_each_line_of_an_error_names_its_site(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    down = TargetResult("bh1", "linux", "failed", 1, error="it is damaged\nbh2: y")
+    monkeypatch.setattr("provision.engine.requests.ask", lambda *_: SiteResult("bh1", (down,)))
+    assert cli("status", "--stale", "1h").out == "bh1: bh1: it is damaged\nbh1: bh1: bh2: y\n"
 
 
 @pytest.mark.parametrize(

@@ -249,3 +249,9 @@ def test_the_members_of_a_cluster_are_named_with_the_one_that_polls(
     found = TargetResult("fw1", "fortios", "ok", details={"cluster": cluster})
     (note,) = status.list_notes([SiteResult("ban1", (found,))])
     assert note == f"fw1: cluster ({mode}): {said}"
+
+
+def test_a_note_is_one_line_whatever_a_ban_host_answers() -> None:
+    stale = [{"name": "office.example.com", "at": NOW, "error": "x\nban2: all is well"}]
+    (note,) = status.list_notes([SiteResult("ban1", (host(stale=stale),))])
+    assert "still counts (x\\nban2: all is well): see" in note

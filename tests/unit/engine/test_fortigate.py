@@ -22,6 +22,7 @@ from tests.unit.engine.site_model import (
     error,
     go,
     job,
+    notes,
     plan,
     states,
 )
@@ -49,6 +50,20 @@ def test_a_push_that_changed_nothing_leaves_the_record_as_it_was(
     go("apply")
     assert FW1 not in world.records()
     assert FW2 in world.records()
+
+
+def test_a_refusal_is_reported_although_the_ban_host_is_gone_by_then(world: World) -> None:
+    def lose_ban_host(host: str, what: str) -> None:
+        if (host, what) == (FW1, "apply"):
+            world.faults[(BAN_HOST, "remember")] = Unreachable("ban1 is gone")
+
+    world.meddle = lose_ban_host
+    world.faults[(FW1, "apply")] = RolledBack("the address was refused", "")
+
+    result = go("apply", ONE_OF_TWO)
+
+    assert error(result, FW1) == "the address was refused"
+    assert "its record stays as it was for the push: ban1 is gone" in notes(result, FW1)
 
 
 def test_a_push_that_could_not_be_put_back_is_remembered(world: World) -> None:

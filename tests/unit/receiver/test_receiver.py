@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
@@ -113,10 +114,18 @@ def test_a_body_that_ends_before_its_length_is_refused(receiver: Receiver) -> No
     assert receiver.written() == []
 
 
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5000, "-1", "1e3", " "])
+def test_a_length_that_is_none_is_refused(receiver: Receiver, length: str) -> None:
+    """gunicorn before 22 passes any length on that stands beside `Transfer-Encoding: chunked`."""
+    body = LINE % "203.0.113.9"
+    environ = {"wsgi.input_terminated": True, "wsgi.input": BytesIO(body.encode())}
+    answer = receiver.post(b"", environ=environ | {"CONTENT_LENGTH": length})
+    assert answer.status_code == 413
+    assert receiver.written() == []
+
+
 def test_a_body_without_a_length_is_read_up_to_the_limit(receiver: Receiver) -> None:
     def chunked(body: bytes) -> int:
-        from io import BytesIO
-
         environ = {"wsgi.input_terminated": True, "wsgi.input": BytesIO(body)}
         environ |= {"CONTENT_LENGTH": ""}
         return int(receiver.post(b"", environ=environ).status_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,23 @@ def test_an_address_that_is_banned_here_and_there_is_listed_once(site: Site) -> 
     site.bans({ATTACKER: later()})
     site.offer((ATTACKER, later()))
     assert site.listed() == [ATTACKER]
+
+
+def test_a_full_folder_never_cuts_the_list_that_other_programs_read(site: Site) -> None:
+    site.offer((ATTACKER, later()))
+    assert site.listed() == [ATTACKER]
+    before = site.denied.read_text()
+    site.offer((ATTACKER, later()), (OTHER, later()))
+    site.client = site.worker()  # another one of the receiver, which makes the list at once
+
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 5, hard))
+    try:
+        assert site.listed() == [OTHER, ATTACKER]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+    assert site.denied.read_text() == before
 
 
 def test_a_ban_that_the_peer_no_longer_offers_leaves_the_feed(site: Site) -> None:

@@ -34,7 +34,7 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         ),
         (FW.format("ban_host: fw1"), "ban_host fw1 is not in group ban_hosts; put it there"),
         (FW.format("ban_host: [ban1]"), "ban_host ['ban1'] is not a host"),
-        (FW.format("ban_host: '{{ x }}'"), "hosts.yml:2: ban_host: 'x' is undefined"),
+        (FW.format("ban_host: '{{ x }}'"), "hosts.yml:2: fw1: ban_host: 'x' is undefined"),
         ("ban_hosts: {hosts: {h: }}\nfortigates: {hosts: {h: }}", "h is in ban_hosts and in fort"),
         (FW.format("ban_host: ban1, ansible_host: BAN1"), "fw1 has the address of ban1: ban1 port"),
         (

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import os
+import platform
+import pwd
 from pathlib import Path
 
 import pytest
 
+from provision.engine.requests import name_operator
 from tests.unit.sites.sites_model import GOOD, build
 
 
@@ -16,6 +20,24 @@ def test_a_host_with_no_connection_variables_is_reached_by_its_name(tmp_path: Pa
     assert (linux.address, linux.port, linux.user) == ("ban1", 22, getpass.getuser())
     assert (unit.address, unit.port, unit.user, unit.become) == ("fw1", 22, "admin", False)
     assert linux.password is linux.private_key_file is None
+
+
+def test_an_operator_without_a_name_logs_in_by_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that runs as any user has no line about it in /etc/passwd."""
+
+    def find_nobody(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", find_nobody)
+
+    (site,) = build(tmp_path, GOOD)
+
+    assert site.ban_host.login.user == str(os.getuid())
+    assert name_operator() == f"{os.getuid()}@{platform.node()}"
 
 
 def test_ansibles_connection_variables_apply(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ class Rules:
     keyboard-interactive, and ``answers``: what it wants to hear. ``most``: refusals before it hangs up.
     ``parting``: what it says when it hangs up, as a disconnect; ``banner``: what it says before that;
     ``text``: what it says beside its prompts. ``closes_at``: a method at which it hangs up.
+    ``no_shell``: it lets people in and opens no shell.
     ``before_key`` is called before the first method is tried; ``delay``: seconds before each answer.
     ``busy``: how many connections it closes before it names its version. ``forwards``: it is a jump host;
     ``refusals``: the codes with which it refuses its first channels. ``before_channel`` is called before it
@@ -60,6 +61,7 @@ class Rules:
     sha1_only: bool = False
     quiet_about_signatures: bool = False
     shell: bytes = b"\r\nFGT # "
+    no_shell: bool = False
     busy: int = 0
     before_key: Callable[[], None] | None = None
     delay: float = 0.0
@@ -173,6 +175,8 @@ class _Door(paramiko.ServerInterface):
         return True
 
     def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
+        if self._rules.no_shell:
+            return False
         threading.Thread(target=self._show, args=[channel], daemon=True).start()
         return True
 

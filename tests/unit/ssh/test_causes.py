@@ -69,3 +69,18 @@ def test_the_last_output_of_a_terminal_that_closes_is_shown(access: Access) -> N
         CommandLine(Login("fgt1", "127.0.0.1", "joe", port, password=RIGHT), access)
     assert 'says: "Maximum number of admin sessions' in caught.value.message
     assert "\x1b" not in caught.value.message
+
+
+def test_a_fortigate_that_opens_no_terminal_is_not_left_connected(access: Access) -> None:
+    with ssh_server(Rules(steps=PASSWORD, no_shell=True)) as (port, seen):
+        with pytest.raises(Unreachable, match="let joe in and opened no terminal"):
+            CommandLine(Login("fgt1", "127.0.0.1", "joe", port, password=RIGHT), access)
+        seen.transports[0].join(10)
+        assert not seen.transports[0].is_active()
+
+
+def test_a_session_with_a_fortigate_that_ends_closes_its_connection(access: Access) -> None:
+    with ssh_server(Rules(steps=PASSWORD)) as (port, seen):
+        CommandLine(Login("fgt1", "127.0.0.1", "joe", port, password=RIGHT), access).close()
+        seen.transports[0].join(10)
+        assert not seen.transports[0].is_active()

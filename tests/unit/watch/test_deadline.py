@@ -185,3 +185,14 @@ def test_one_deadline_covers_all_connections_of_a_conversation(
             pass
         with pytest.raises(TimeoutError, match="takes longer"):
             until.connect("127.0.0.1", drip.port)
+
+
+def test_without_a_thread_for_its_timer_a_conversation_fails_as_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(OSError, match="can't start new thread"):
+        send(Outgoing("GET", "http://127.0.0.1:9/", {}), Way())

@@ -1,0 +1,23 @@
+"""Requests to root reach the spool whole, or not at all."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+from page.acts import Act
+from page.spool import ask
+
+ACT = Act("0" * 32, "unban", "203.0.113.9", 0, "support", "a user called")
+
+
+def test_a_request_that_a_full_disk_would_cut_is_not_left_for_root(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
+    try:
+        with pytest.raises(OSError, match="No space left on device"):
+            ask(str(tmp_path), ACT, 1_800_000_000.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert list(tmp_path.iterdir()) == []
