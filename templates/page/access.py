@@ -88,8 +88,7 @@ class Access:
         Raises:
             TooMany: there were too many attempts, so it was not looked at.
         """
-        name = name[:LONGEST_NAME]
-        keys = ("address %s" % self._find_source(environ), "name %s" % name)
+        keys = ("address %s" % self._find_source(environ), "name %s" % name[:LONGEST_NAME])
         limits = (
             Limit(keys[0], OF_ADDRESS, QUARTER),
             Limit(keys[1], OF_NAME, QUARTER),

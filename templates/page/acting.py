@@ -21,6 +21,7 @@ from page.state import State
 # Seconds that a request waits for root. Then the browser asks again by itself.
 PATIENCE = 4.0
 _ID = re.compile(r"[0-9a-f]{32}")
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def act(state: State, visitor: Visitor) -> Response:
@@ -34,7 +35,7 @@ def act(state: State, visitor: Visitor) -> Response:
             make_id(),
             do,
             spell_ban(form.get("network", "").strip()),
-            int(form.get("seconds", "")) if do == ALLOW else 0,
+            _read_seconds(form.get("seconds", "")) if do == ALLOW else 0,
             visitor.name,
             " ".join(form.get("why", "").split()),
         )
@@ -47,6 +48,13 @@ def act(state: State, visitor: Visitor) -> Response:
         return views.refuse(state, 503, "Nothing was done: the request cannot be written.", visitor)
     await_answer(state.settings.answers, wanted.id, PATIENCE)
     return go_to("/done/%s?network=%s" % (wanted.id, wanted.network))
+
+
+def _read_seconds(text: str) -> int:
+    """Return the duration of an allowance, as the form offers it."""
+    if not _SECONDS.fullmatch(text):
+        raise ValueError("the duration must be a number of seconds")
+    return int(text)
 
 
 def show_answer(state: State, visitor: Visitor, act_id: str) -> Response:

@@ -5,12 +5,13 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import secrets
 import time
 from typing import NamedTuple, Optional
+
+from banstitch_shared.request_file import write_request
 
 from page.acts import Act, write_act
 
@@ -32,17 +33,8 @@ def make_id() -> str:
 
 
 def ask(folder: str, act: Act, now: float) -> None:
-    """Write a request into the folder, which this service can neither list nor read. Raises OSError."""
-    path = os.path.join(folder, "%013d-%s.json" % (now * 1000, secrets.token_hex(4)))
-    how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    new, text = os.open(path + ".new", how, 0o600), write_act(act).encode("ascii")
-    try:
-        if os.write(new, text) < len(text):
-            os.unlink(path + ".new")
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-    finally:
-        os.close(new)
-    os.rename(path + ".new", path)
+    """Write a request into the folder. Raises OSError."""
+    write_request(folder, write_act(act), now)
 
 
 def read_answer(folder: str, act_id: str) -> Optional[Answer]:  # noqa: UP045 - Python 3.9

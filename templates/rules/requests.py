@@ -85,9 +85,10 @@ def main() -> None:
 
 
 def take_files(folder: str, uid: int, fresh: float = HOUR) -> Iterator[bytes]:
-    """Yield the content of the requests in a folder, oldest first, and remove whatever lies there.
+    """Yield the content of the requests in a folder, and remove whatever lies there.
 
-    A file that may be being written is left for so many seconds, if it is small; only so many are.
+    Among more than MOST_NAMES files, those that the system lists first are taken; the oldest of them comes
+    first. A file that may be being written is left for ``fresh`` seconds, if it is small; only AT_ONCE are.
     """
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in itertools.islice(entries, MOST_NAMES))

@@ -6,9 +6,9 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from typing import Union
+
+from banstitch_shared.request_file import write_request
 
 from rules.shielding import Turn
 from rules.step import Alarm, Pardon
@@ -40,24 +40,10 @@ class Spool:
             "user": outcome.user[:LONGEST_USER].encode("utf-8", "replace").hex(),
             "failures": outcome.failures if isinstance(outcome, Alarm) else 0,
         }
-        self._write(_make_name(now), json.dumps(request))
+        write_request(self._path, json.dumps(request), now)
         return True
 
     def note(self, turn: Turn, now: float) -> None:
         """Ask for an entry of the audit about the shield. Raises OSError."""
         request = {"do": "shield", **turn._asdict()}
-        self._write(_make_name(now), json.dumps(request))
-
-    def _write(self, name: str, text: str) -> None:
-        path = os.path.join(self._path, name + ".json")
-        how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        new = os.open(path + ".new", how, 0o600)
-        try:
-            os.write(new, text.encode("ascii"))
-        finally:
-            os.close(new)
-        os.rename(path + ".new", path)
-
-
-def _make_name(now: float) -> str:
-    return "%013d-%s" % (now * 1000, secrets.token_hex(4))
+        write_request(self._path, json.dumps(request), now)

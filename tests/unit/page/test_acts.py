@@ -105,6 +105,11 @@ def test_what_is_out_of_bounds_is_not_asked_for(page: Page, form: dict[str, str]
     assert page.asked() == []
 
 
+def test_a_forged_duration_is_refused_in_our_own_words(page: Page) -> None:
+    answer = page.log_in("admin").act("allow", "203.0.113.9", seconds="nan", why="a user called")
+    assert "the duration must be a number of seconds" in answer.get_data(as_text=True)
+
+
 def test_the_answer_is_shown_and_until_then_the_page_asks_again(page: Page, calls: Calls) -> None:
     page.hold(f"203.0.113.9 -1 {NOW} 5 1")
     browser = page.log_in("support")

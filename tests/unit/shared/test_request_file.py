@@ -6,10 +6,7 @@ import resource
 from pathlib import Path
 
 import pytest
-from page.acts import Act
-from page.spool import ask
-
-ACT = Act("0" * 32, "unban", "203.0.113.9", 0, "support", "a user called")
+from banstitch_shared.request_file import write_request
 
 
 def test_a_request_that_a_full_disk_would_cut_is_not_left_for_root(tmp_path: Path) -> None:
@@ -17,7 +14,7 @@ def test_a_request_that_a_full_disk_would_cut_is_not_left_for_root(tmp_path: Pat
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
     try:
         with pytest.raises(OSError, match="No space left on device"):
-            ask(str(tmp_path), ACT, 1_800_000_000.0)
+            write_request(str(tmp_path), "x" * 100, 1_800_000_000.0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert list(tmp_path.iterdir()) == []
