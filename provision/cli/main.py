@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -63,6 +65,7 @@ def main(load_plays: Callable[[], tuple[Play, ...]], argv: Sequence[str] | None 
     ``load_plays`` imports the roles. Only the verbs that need roles call it, `--help` does not.
     """
     gc.set_threshold(GARBAGE_AFTER)
+    _set_home()
     with shelter_streams() as output, treat_signals_as_interrupt() as stop:
         secrets = Secrets()
         _set_up_logging(secrets)
@@ -83,6 +86,14 @@ def main(load_plays: Callable[[], tuple[Play, ...]], argv: Sequence[str] | None 
                 f"cannot write to standard output: {reason}; write it elsewhere and run again"
             )
         return Exit.FAILED
+
+
+def _set_home() -> None:
+    """Let / be the home of a user who has none, as container engines do."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"
 
 
 def _write_reports(app: App, code: Exit, print_error: Callable[[str], object]) -> Exit:

@@ -6,7 +6,6 @@ belongs to a target is offered to one.
 
 from __future__ import annotations
 
-import getpass
 import re
 import socket
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from provision.errors import InputError
-from provision.ssh.login import Login
+from provision.ssh.login import Login, find_own_name
 from provision.ssh.routing.ssh_config import (
     Config,
     Options,
@@ -73,7 +72,7 @@ def build_tokens(login: Login) -> dict[str, str]:
         "n": login.address,
         "p": str(login.port),
         "r": login.user,
-        "u": getpass.getuser(),
+        "u": find_own_name(),
     }
 
 
@@ -164,7 +163,7 @@ class _Routes:
         hop = Login(
             host=f"jump host {address}",
             address=address,
-            user=options.get("user", getpass.getuser()),
+            user=options.get("user", find_own_name()),
             port=read_port(port) if port else 22,
             timeout=self._target.timeout,
             hop_limit=self._target.hop_limit,

@@ -6,7 +6,6 @@ value of an option counts, and files named by IdentityFile add up.
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from provision.errors import InputError, Problem
 from provision.ssh.known_hosts import matches_patterns
+from provision.ssh.login import find_own_name
 
 # The options that are read, as OpenSSH spells them.
 READ = (
@@ -241,8 +241,8 @@ def _find_asked(name: str, host: str, options: Options) -> str:
     if name == "host":
         return options.get("hostname", host).replace("%h", host)
     if name == "user":
-        return options.get("user", getpass.getuser())
-    return getpass.getuser() if name == "localuser" else host
+        return options.get("user", find_own_name())
+    return find_own_name() if name == "localuser" else host
 
 
 def _expand_variables(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pwd
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -270,3 +271,18 @@ def test_every_fortigate_that_cannot_do_what_is_asked_is_named_with_the_line(
     assert said.code == 3
     assert "places.yml:1: fw1, fw2: enforcement policy: no interfaces are set" in said.err
     assert "places.yml:1: fw1, fw2: enforcement local_in: FortiOS 7.0.5 cannot" in said.err
+
+
+def test_a_user_without_a_name_and_a_home_can_check(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that runs as any user has no line about it in /etc/passwd."""
+
+    def find_nobody(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", find_nobody)
+    said = cli("check", "-e", "ansible_ssh_common_args='-J bastion -o ProxyCommand=none'")
+    assert (said.code, said.err) == (0, "")
