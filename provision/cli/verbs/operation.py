@@ -181,7 +181,7 @@ def replay(
     from provision.cli.offline import replays
 
     if bool(files) == evidence:
-        raise click.UsageError("FILE... or --evidence must be given, and not both")
+        raise click.UsageError("give either FILE... or --evidence")
     if evidence:
         return replays.replay_ban_hosts(app, flags, poll)
     return replays.replay_files(app, flags, files, poll)

@@ -73,7 +73,7 @@ def read_active(folder: str) -> Optional[ActiveAlarms]:  # noqa: UP045 - Python 
 def _take_alarm(found: Any) -> ActiveAlarm:
     severity = found["severity"]
     if severity not in SEVERITIES:
-        raise ValueError("it is no severity")
+        raise ValueError("it is not a severity")
     since = take_number(found["since"])
     return ActiveAlarm(take_text(found["key"]), severity, since, take_text(found["text"]))
 
