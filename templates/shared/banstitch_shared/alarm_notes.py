@@ -1,4 +1,4 @@
-"""What banstitch-watch, `alarms` and `plan --note-drift` leave for each other on the ban host.
+"""The files that banstitch-watch, `alarms` and `plan --note-drift` leave for each other on the ban host.
 
 ``active.json`` holds the alarms that are active, and ``tested.json`` the outcome of the last test of the
 channels. Both are in the memory of banstitch-watch and belong to its user. Root writes ``drift.json``:
