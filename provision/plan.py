@@ -181,7 +181,7 @@ def from_document(document: Document) -> SitePlan:
         places = error.errors() if isinstance(error, ValidationError) else []
         where = ".".join(str(step) for step in places[0]["loc"]) if places else "targets"
         raise ValueError(
-            f"a plan must have its own form ({where} has not); make a new plan"
+            f"a plan must have the form of a plan ({where} has not); make a new plan"
         ) from None
 
 

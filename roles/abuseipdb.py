@@ -40,7 +40,7 @@ class Settings(RoleSettings):
         Field(
             ge=1,
             le=1_000_000,
-            description="reports a day, in UTC, of this site; a free account may send 1000 in all",
+            description="most reports of this site in a day (UTC); a free account may send 1000 in all",
         ),
     ] = 1000
 

@@ -38,7 +38,7 @@ class Settings(FamilySettings):
         ),
     ] = ("auto",)
     enforcement_vdom: Annotated[
-        VdomName, Field(description="with VDOMs: the one in which the feed takes effect")
+        VdomName, Field(description="with VDOMs: the VDOM in which the feed takes effect")
     ] = "root"
     enforcement_local_in_interfaces: Annotated[
         Interfaces,

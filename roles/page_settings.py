@@ -43,7 +43,7 @@ class Settings(RoleSettings):
         tuple[PageUser, ...],
         Field(
             description="users of the page: name, role (viewer, support or admin) and password, which is"
-            " what `hash-password` prints; without a password a user comes through a proxy only"
+            " what `hash-password` prints; a user without a password can log in only through a proxy"
         ),
     ] = ()
     page_listen: Annotated[
@@ -80,7 +80,8 @@ class Settings(RoleSettings):
         Field(
             ge=1,
             le=1000,
-            description="acts of one user within an hour; all users together have five times as many",
+            description="acts that one user may carry out within an hour; all users together may carry out"
+            " five times as many",
         ),
     ] = 20
 

@@ -35,7 +35,7 @@ class Settings(RoleSettings):
     share_bans: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,29}$")], ...],
         Field(
-            description="groups of sites with which this one shares bans; the same names at each site"
+            description="groups of sites with which this site shares bans; use the same names at each site"
         ),
     ] = ()
     share_ca: Annotated[
@@ -46,7 +46,7 @@ class Settings(RoleSettings):
     ] = {}  # noqa: RUF012 - pydantic copies it
     share_listen: Annotated[
         str,
-        Field(description="address on which peers are served; empty: receiver_listen"),
+        Field(description="address to listen on for peers; empty: receiver_listen"),
     ] = ""
     share_port: Annotated[
         int,
@@ -58,21 +58,26 @@ class Settings(RoleSettings):
     ] = 5443
     share_address: Annotated[
         str,
-        Field(description="address or name at which peers reach it; empty: receiver_address"),
+        Field(
+            description="address or name at which peers reach this site; empty: receiver_address"
+        ),
     ] = ""
     share_ban_time: Annotated[
         Duration,
-        Field(description="time after its beginning when a ban of a peer ends here at last"),
+        Field(
+            description="longest time that a ban of a peer counts here, from the start of the ban"
+        ),
     ] = 86400
     share_limit: Annotated[
-        int, Field(ge=1, le=MOST, description="bans that are taken from one peer, the latest")
+        int,
+        Field(ge=1, le=MOST, description="most bans to take from one peer; the latest are taken"),
     ] = 20_000
     share_minimum_sites: Annotated[
         int,
         Field(
             ge=1,
             le=_MOST_PEERS,
-            description="peers that must have banned an address, so that it counts",
+            description="number of peers that must have banned an address before it is denied here",
         ),
     ] = 1
 

@@ -28,8 +28,8 @@ class Settings(RoleSettings):
         BeforeValidator(_read_switch),
         Field(
             description=(
-                "off: it rises only on `shield on`; alarm: report when it would rise; auto: deny "
-                "everybody but the networks of recent logins while many unknown addresses fail"
+                "off: the shield rises only on `shield on`; alarm: only report when it would rise; "
+                "auto: while many unknown addresses fail, deny everybody but the networks of recent logins"
             )
         ),
     ] = "off"

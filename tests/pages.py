@@ -141,7 +141,8 @@ def _describe_option(option: click.Option) -> str:
 def _spell_option(option: click.Option) -> str:
     *short, last = option.opts
     if not option.is_flag and not option.count:
-        last += f" {option.metavar or str(option.type.name).upper()}"
+        choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+        last += f" {option.metavar or '|'.join(choices) or str(option.type.name).upper()}"
     return ", ".join(f"`{name}`" for name in (*short, last)).replace("|", "\\|")
 
 

@@ -122,7 +122,7 @@ def parse_seconds(duration: str | None, option: str = "--for") -> int | None:
     """Return the seconds of a time; -1 is for ever, None is none.
 
     Raises:
-        InputError: it is no time.
+        InputError: it is not a time.
     """
     if duration is None:
         return None

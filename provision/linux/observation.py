@@ -24,6 +24,7 @@ def build_request(desired: Sequence[Resource]) -> Observe:
 def fill_contents(observed: Observed, desired: Sequence[Resource]) -> Observed:
     """Return the observation with the contents that the agent left out because they are as desired.
 
+    The request has the digest of each desired content; an answer does not repeat a content with that digest.
     ``desired``: the resources of :func:`build_request`.
     """
     left_out = set(observed.as_desired)

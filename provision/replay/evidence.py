@@ -33,7 +33,7 @@ def _read_entries(lines: Iterable[str], rules: SiteRules, replay: Replay) -> Ite
         try:
             entry = _read_entry(line)
         except (ValueError, Malformed):
-            reason = "the line is no event"
+            reason = "the line is not an event"
             replay.unreadable[reason] = replay.unreadable.get(reason, 0) + 1
             continue
         # the self-test is no attack

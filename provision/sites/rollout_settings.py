@@ -24,13 +24,13 @@ class Settings(RoleSettings):
 
     site_wave: Annotated[int, Field(ge=0, le=100)] = Field(
         default=0,
-        description="wave of apply, teardown and rotate with --waves to which the site belongs; beyond the"
-        " last: the last; 0: by its place in the inventory",
+        description="number of the wave to which the site belongs in a run with --waves; a number beyond"
+        " the last wave means the last; 0: by its place in the inventory",
     )
     site_window: Annotated[Windows, PlainValidator(parse_windows)] = Field(
         default=(),
         description="times in which apply and teardown may change the site, such as"
-        " Sat 01:00-05:00 Europe/Berlin or Mon-Fri 22:00-04:00 UTC, several with commas; empty: always",
+        " Sat 01:00-05:00 Europe/Berlin or Mon-Fri 22:00-04:00 UTC, separated by commas; empty: always",
     )
 
 

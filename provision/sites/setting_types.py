@@ -58,14 +58,14 @@ def _parse_positive(value: object) -> object:
     if not isinstance(seconds, int) or seconds < 1:
         raise ValueError("it must be at least one second")
     if seconds > _LONGEST:
-        raise ValueError("it is over 100 years")
+        raise ValueError("it must be at most 100 years")
     return seconds
 
 
 def _parse_positive_or_forever(value: object) -> object:
     seconds = _parse_seconds(value)
     if isinstance(seconds, int) and seconds > _LONGEST:
-        raise ValueError("it is over 100 years: write -1 for a permanent ban")
+        raise ValueError("it must be at most 100 years; write -1 for a permanent ban")
     return FOREVER if seconds == FOREVER else _parse_positive(value)
 
 

@@ -117,8 +117,8 @@ class Settings(RoleSettings):
     alarms: Annotated[
         Literal["auto", "on", "off"],
         Field(
-            description="auto: on if there is a channel or a heartbeat; on: without a channel, too, for"
-            " `alarms`, `status` and the journal"
+            description="auto: raise alarms if there is a channel or a heartbeat; on: raise them without a"
+            " channel, too, for `alarms`, `status` and the journal"
         ),
     ] = "auto"
     alarms_mail_to: Annotated[
@@ -134,11 +134,16 @@ class Settings(RoleSettings):
     ] = "localhost"
     alarms_mail_port: Annotated[
         Port | None,
-        Field(description="default: 587 with starttls, 465 with tls, 25 with off"),
+        Field(
+            description="port of the mail server; default: 587 with starttls, 465 with tls, 25 with off"
+        ),
     ] = None
     alarms_mail_security: Annotated[
         Literal["starttls", "tls", "off"] | None,
-        Field(description="default: starttls; off, which only localhost may have, for localhost"),
+        Field(
+            description="encryption of the connection to the mail server; default: starttls, or off for"
+            " localhost; off is accepted only for localhost"
+        ),
     ] = None
     alarms_mail_user: Annotated[
         str,
@@ -148,7 +153,7 @@ class Settings(RoleSettings):
         AsciiSecret | None, Field(description="password to log in to the mail server")
     ] = None
     alarms_mail_minimum: Annotated[
-        Severity, Field(description="least severe alarms that are sent by mail")
+        Severity, Field(description="least severity of the alarms that are sent by mail")
     ] = "warning"
     alarms_webhooks: Annotated[
         tuple[Webhook, ...],
@@ -166,16 +171,17 @@ class Settings(RoleSettings):
         ),
     ] = ""
     alarms_syslog_minimum: Annotated[
-        Severity, Field(description="least severe alarms that are sent to the syslog server")
+        Severity,
+        Field(description="least severity of the alarms that are sent to the syslog server"),
     ] = "info"
     alarms_ca: Annotated[
-        str, Field(description="further CAs of servers of alarms, a PEM file on your machine")
+        str, Field(description="more CAs to trust when alarms are sent, a PEM file on your machine")
     ] = ""
     alarms_proxy: Annotated[
         str,
         Field(
             pattern=rf"^(|{_HOST}:[0-9]{{1,5}})$",
-            description="an http proxy, HOST:PORT, for webhooks, the heartbeat and AbuseIPDB by https",
+            description="HTTP proxy, HOST:PORT, for https to webhooks, the heartbeat and AbuseIPDB",
         ),
     ] = ""
     alarms_quiet: Annotated[
@@ -186,29 +192,33 @@ class Settings(RoleSettings):
         ),
     ] = ""
     alarms_off: Annotated[
-        tuple[Kind, ...], Field(description="kinds of alarms that are not raised")
+        tuple[Kind, ...], Field(description="kinds of alarms that are never raised")
     ] = ()
     alarms_burst: Annotated[
         int,
-        Field(ge=0, le=1_000_000, description="new bans within an hour that are a burst; 0: none"),
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="number of new bans within an hour that raises the alarm burst; 0: never",
+        ),
     ] = 100
     alarms_poll_silence: Annotated[
         Duration,
         Field(
-            description="time without a poll after which a FortiGate may be silent; it is if four of its"
-            " usual intervals have passed as well"
+            description="least time without a poll before a FortiGate counts as silent; four of its usual"
+            " intervals must have passed as well"
         ),
     ] = 600
     alarms_post_silence: Annotated[
         Duration,
         Field(
-            description="time without an event after which a FortiGate may be silent; it is if three"
-            " times its longest silence has passed as well"
+            description="least time without an event before a FortiGate counts as silent; three times its"
+            " longest silence must have passed as well"
         ),
     ] = 86400
     heartbeat_url: Annotated[
         SecretUrl | None,
-        Field(description="URL that is fetched while the site is healthy, for a dead man's switch"),
+        Field(description="URL to fetch while the site is healthy, for a dead man's switch"),
     ] = None
     heartbeat_interval: Annotated[Duration, Field(description="time between two heartbeats")] = 300
 

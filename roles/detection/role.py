@@ -120,7 +120,7 @@ class Settings(RoleSettings):
         ),
     ] = ""
     detection_success_events: Annotated[
-        bool, Field(description="FortiGates also report successful logins")
+        bool, Field(description="have FortiGates also report successful logins")
     ] = True
     detection_increment: Annotated[
         bool,

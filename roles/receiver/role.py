@@ -73,7 +73,9 @@ class Settings(tls.Settings, events.Settings, limits.Settings, units.Settings):
     ] = 5000
     receiver_address: Annotated[
         str,
-        Field(description="address or name at which FortiGates reach it; empty: the ansible_host"),
+        Field(
+            description="address or name at which FortiGates reach the receiver; empty: the ansible_host"
+        ),
     ] = ""
     receiver_workers: Annotated[
         int, Field(ge=1, le=32, description="worker processes of the web server")

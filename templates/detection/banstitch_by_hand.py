@@ -55,7 +55,7 @@ class ByHand:
             raise ValueError(describe_protected(entry, protected))
         seconds = int(self._jail.actions.getBanTime() if seconds is None else seconds)
         if seconds != -1 and not 1 <= seconds <= LONGEST_BAN:
-            raise ValueError("a ban lasts 1 second to 100 years, or -1 for ever")
+            raise ValueError("a ban must last from 1 second to 100 years, or be -1 (permanent)")
         with self._held.lock:
             changed = self._held.hold(entry, compute_end(now, seconds), now, 0, note)
             ban = self._held.bans[entry]

@@ -45,10 +45,10 @@ class Act(NamedTuple):
 def check_act(act: Act) -> Act:
     """Return an act, which must be within all bounds. Raises ValueError with a sentence for people."""
     if act.do not in ACTS or not _ID.fullmatch(act.id) or not _NAME.fullmatch(act.by):
-        raise ValueError("this cannot be asked for here")
+        raise ValueError("this request is not possible here")
     check_source(act.network)
     if act.do == ALLOW and not SHORTEST_ALLOWANCE <= act.seconds <= LONGEST_ALLOWANCE:
-        raise ValueError("an allowance lasts a minute to 7 days")
+        raise ValueError("an allowance must last from a minute to 7 days")
     if act.do != ALLOW and act.seconds:
         raise ValueError("only an allowance has an end")
     check_reason(act.why)
@@ -58,7 +58,7 @@ def check_act(act: Act) -> Act:
 def check_source(network: str) -> None:
     """Raise ValueError unless a text is the spelling of one source, and of no larger network."""
     if len(network) > 50 or spell_ban(network) != network:
-        raise ValueError("this is no address")
+        raise ValueError("this is not an address")
     parsed = parse_network(network)
     if parsed.prefixlen < (_IPV4 if parsed.version == 4 else _IPV6):
         raise ValueError("only single addresses can be freed here")
@@ -68,7 +68,7 @@ def check_reason(why: str) -> None:
     """Raise ValueError unless a reason is one printable line of a useful length."""
     if not SHORTEST_REASON <= len(why) <= LONGEST_REASON or why != why.strip():
         words = (SHORTEST_REASON, LONGEST_REASON)
-        raise ValueError("a reason of %d to %d characters is needed" % words)
+        raise ValueError("the reason must have %d to %d characters" % words)
     if not is_visible(why):
         raise ValueError("the reason must be one line of printable characters")
 

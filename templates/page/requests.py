@@ -78,7 +78,9 @@ def take_turn(settings: Settings, act: Act) -> None:
     done = [(float(at), str(by)) for at, by in _read(path, []) if now - HOUR < float(at) <= now]
     own = sum(by == act.by for _, by in done)
     if own >= settings.acts or len(done) >= WHOLE_PAGE * settings.acts:
-        raise Refused("enough was freed within this hour; ask somebody with the command line")
+        raise Refused(
+            "the limit of acts for this hour is reached; ask an operator to use the command line"
+        )
     _write(path, [*done, (now, act.by)])
 
 

@@ -78,7 +78,7 @@ def list_health(state: State) -> Iterator[Family]:
     """Yield whether the receiver works."""
     is_up, is_degraded = not state.list_all_errors(), bool(state.list_losses())
     yield "banstitch_up", "gauge", "1 when the receiver can do all of its work", [({}, is_up)]
-    meaning = "1 when it works and something is lost all the same"
+    meaning = "1 when the receiver works but something is lost all the same"
     yield "banstitch_degraded", "gauge", meaning, [({}, is_degraded)]
 
 
@@ -89,7 +89,7 @@ def list_posts(state: State) -> Iterator[Family]:
         for name in state.config["fortigates"]
         for ending in list_endings(state.config)
     ]
-    meaning = "Events that were read, by detection or ignored"
+    meaning = "Events that were read, by detection, or as ignored"
     yield "banstitch_events_total", "counter", meaning, events
     logins: list[Sample] = [
         ({"fortigate": name, "detection": ending}, state.counts["logins:%s:%s" % (name, ending)])
@@ -125,7 +125,7 @@ def list_bans(state: State) -> Iterator[Family]:
     """Yield how many bans there are, were refused, and have no room."""
     yield "banstitch_bans", "gauge", "Live bans, by jail", count_bans(state)
     refused = label_fortigates(state.bans.count_refused(time.time()))
-    meaning = "New bans over the limit of the last hour"
+    meaning = "New bans over the limit in the last hour"
     yield "banstitch_bans_refused", "gauge", meaning, refused
     left_out: list[Sample] = [({}, state.feed.left_out)]
     yield "banstitch_feed_left_out", "gauge", "Bans without room in the feed", left_out
@@ -135,7 +135,12 @@ def list_rules(state: State) -> Iterator[Family]:
     """Yield the lag and the alarms of the service banstitch-rules."""
     now = time.time()
     known, lag = state.rules.read_alarms(now), state.rules.measure_lag(now)
-    yield "banstitch_rules_lag_seconds", "gauge", "Seconds that events may wait", [({}, lag)]
+    yield (
+        "banstitch_rules_lag_seconds",
+        "gauge",
+        "Seconds that events wait for the rules",
+        [({}, lag)],
+    )
     alarms: list[Sample] = [({}, len(known.alarms))]
     yield "banstitch_alarms", "gauge", "Logins after many failures in the last week", alarms
     attacked: list[Sample] = [({}, len(known.attacked))]
@@ -155,7 +160,12 @@ def list_shield(state: State) -> Iterator[Family]:
     )
     is_alarm: list[Sample] = [({}, shield is not None and not is_up)]
     yield "banstitch_shield_alarm", "gauge", "1 while the shield would be up", is_alarm
-    yield "banstitch_shield_until_seconds", "gauge", "Epoch of its end, 0 for none", [({}, until)]
+    yield (
+        "banstitch_shield_until_seconds",
+        "gauge",
+        "Epoch when the shield or its alarm ends, 0 for none",
+        [({}, until)],
+    )
     denied: list[Sample] = [({}, len(state.shield.list_denied(now)))]
     yield "banstitch_shield_networks", "gauge", "Networks that the shield denies", denied
 

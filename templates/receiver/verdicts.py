@@ -155,7 +155,7 @@ def find_log_id(event: Event) -> str:
     if log_id is None:
         log_id = only(value for name, value in read_behind(event) if name == "logid")
     if not LOG_ID.match(log_id or ""):
-        raise Malformed("the log id is no number" if log_id else "the line names no log id")
+        raise Malformed("the log id is not a number" if log_id else "the line names no log id")
     return log_id or ""
 
 

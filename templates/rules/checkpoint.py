@@ -39,7 +39,7 @@ def read_checkpoint(path: str) -> Optional[Checkpoint]:  # noqa: UP045 - Python 
         with open(path, encoding="ascii") as stream:
             found = json.load(stream)
         if found["release"] != RELEASE:
-            raise ValueError("it is of another release")
+            raise ValueError("it comes from another release")
         return Checkpoint(
             read_state(found["state"]),
             _read_place(found["events"]),

@@ -146,10 +146,10 @@ def read_request(text: bytes, now: float) -> Union[Request, Turn]:  # noqa: UP00
     if set(found) != {"do", "at", "address", "user", "failures"}:
         raise ValueError("it must have five fields")
     if found["do"] not in ("pardon", "alarm"):
-        raise ValueError("it asks for something else")
+        raise ValueError("it is not a request that this unit knows")
     at, failures = float(found["at"]), int(found["failures"])
     if not 0 < at <= now + 1 or not 0 <= failures < 1 << 31:
-        raise ValueError("its time or its number cannot be true")
+        raise ValueError("its time or its number is not possible")
     source = ipaddress.ip_network(str(found["address"]))
     if source.prefixlen < (32 if source.version == 4 else 48):
         raise ValueError("it names a network")
@@ -162,7 +162,7 @@ def read_request(text: bytes, now: float) -> Union[Request, Turn]:  # noqa: UP00
 def _read_turn(found: dict[str, Any]) -> Turn:
     turn = Turn(str(found["mode"]), float(found["until"]), int(found["homes"]))
     if turn.mode not in _TURNS or not 0 < turn.until < _LATEST or not 0 <= turn.homes < 1 << 31:
-        raise ValueError("its mode or its numbers cannot be true")
+        raise ValueError("its mode or its numbers are not possible")
     return turn
 
 

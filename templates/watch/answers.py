@@ -75,7 +75,7 @@ def take(entries: Iterable[str]) -> Answer:
             left_out.append("%s (too wide)" % entry)
             continue
         except ValueError:
-            raise ValueError("it holds %r, which is no address" % entry[:60]) from None
+            raise ValueError("it holds %r, which is not an address" % entry[:60]) from None
         if network.is_private or network.is_multicast:
             left_out.append("%s (not public)" % entry)
         else:

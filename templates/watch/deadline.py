@@ -127,7 +127,7 @@ def look_up(host: str, seconds: float) -> Optional[list[str]]:  # noqa: UP045 - 
         running = _LookUp.running.get(host)
         if running is None:
             if len(_LookUp.running) >= _MOST_LOOK_UPS:
-                raise OSError("too many look-ups hang")
+                raise OSError("too many lookups are still waiting")
             running = _LookUp(host)
             _start(running)
             _LookUp.running[host] = running

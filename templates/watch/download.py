@@ -89,7 +89,7 @@ def check_peer(peer: str, first: str) -> None:
 
 def _get(url: SplitResult, tag: str, first: str, deadline: Deadline) -> _Reply:
     if not url.hostname or url.username is not None:
-        raise ValueError("%r is no address of a list" % url.geturl()[:100])
+        raise ValueError("%r is not the address of a list" % url.geturl()[:100])
     with contextlib.closing(connect(url, Way(), deadline)) as connection:
         peer = connection.sock.getpeername()[0].partition("%")[0]
         check_peer(peer, first)

@@ -90,7 +90,7 @@ def _read_wait(text: str) -> float:
 def connect(url: SplitResult, way: Way, deadline: Deadline) -> http.client.HTTPConnection:
     """Return a connection to the server of a URL. Raises OSError, ValueError, http.client.HTTPException."""
     if not url.hostname or url.scheme not in ("http", "https"):
-        raise ValueError("it is no http or https address")
+        raise ValueError("it is not an http or https address")
     if url.scheme == "http":
         connection = http.client.HTTPConnection(url.hostname, url.port or 80)
         connection.sock = deadline.connect(url.hostname, connection.port)

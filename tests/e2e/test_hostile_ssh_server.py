@@ -99,5 +99,5 @@ def test_a_host_that_never_finishes_is_abandoned_at_the_deadline(
     monkeypatch.setattr(session, "LOOKING", 1.0)
     world.evil.reply = lambda _: reply
     said = world.run("bans", "--json")
-    assert "did not come to an end within 1 s" in said.target("evil1")["error"]
+    assert "did not finish within 1 s" in said.target("evil1")["error"]
     assert said.target("good1")["state"] == "ok"

@@ -41,7 +41,7 @@ class RunOptions:
 _OPTIONS = (
     click.option(
         "--run-dir", type=NamedPath(), metavar="DIR",
-        help="Folder of run files. Default: banstitch-runs beside that of the inventory.",
+        help="Folder for run files. Default: banstitch-runs beside the folder of the inventory.",
     ),
     click.option(
         "--retry-failed", is_flag=False, flag_value=NEWEST, metavar="[RUN]",
@@ -49,7 +49,7 @@ _OPTIONS = (
     ),
     click.option(
         "--resume", is_flag=False, flag_value=NEWEST, metavar="[RUN]",
-        help="Only the sites that were not done in the run file RUN, in its waves. Default: the newest.",
+        help="Only the sites that the run file RUN leaves to do, in its waves. Default: the newest.",
     ),
     click.option(
         "--shard", type=ParsedType("shard", parse_shard), metavar="K/N",

@@ -19,7 +19,7 @@ from provision.sites.site import Selected
 # They contact nobody, so that a ban host outside the limit does not belong to them.
 _OFFLINE = ("check", "render")
 # They contact ban hosts only.
-_AT_BAN_HOSTS = ("bans", "ban", "unban", "allow", "unallow", "shield", "replay")
+_AT_BAN_HOSTS = ("bans", "ban", "unban", "allow", "unallow", "shield", "alarms", "replay")
 
 
 def list_chosen(app: App, flags: Flags, verb: str, values: Mapping[str, Any]) -> Exit:
@@ -35,7 +35,8 @@ def list_chosen(app: App, flags: Flags, verb: str, values: Mapping[str, Any]) ->
     if flags.list_sites:
         names = [selected.site.name for selected in sites]
     else:
-        names = [host for selected in sites for host in _list_contacted(selected, verb)]
+        at_ban_hosts = verb in _AT_BAN_HOSTS or bool(values.get("stale"))
+        names = [host for site in sites for host in _list_contacted(site, verb, at_ban_hosts)]
     shown = list(map(app.secrets.mask, names))
     if flags.json:
         click.echo(json.dumps({"sites" if flags.list_sites else "hosts": shown}, indent=2))
@@ -64,9 +65,9 @@ def _choose(app: App, flags: Flags, verb: str, values: Mapping[str, Any]) -> lis
     return [selected for name, selected in chosen.items() if due is None or name in due]
 
 
-def _list_contacted(selected: Selected, verb: str) -> Iterator[str]:
+def _list_contacted(selected: Selected, verb: str, at_ban_hosts: bool) -> Iterator[str]:
     """Yield the hosts of a site that are contacted: its ban host, too, if only a FortiGate was chosen."""
     if selected.linux or verb not in _OFFLINE:
         yield selected.site.ban_host.name
-    if verb not in _AT_BAN_HOSTS:
+    if not at_ban_hosts:
         yield from (fortigate.name for fortigate in selected.fortigates)

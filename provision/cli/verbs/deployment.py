@@ -67,7 +67,7 @@ def render(
 @click.option("--out", type=NamedPath(), metavar="FILE",
               help="Save the plan in FILE, for apply FILE.")  # fmt: skip
 @click.option("--note-drift", is_flag=True,
-              help="Note on the ban host whether anything differs, for its alarms.")  # fmt: skip
+              help="Record on the ban host whether anything differs, for its alarms.")  # fmt: skip
 def plan(
     app: App,
     flags: Flags,
@@ -115,7 +115,7 @@ def apply(
     waves: Waves,
     now: bool,
 ) -> Exit:
-    """Change every target to match the inventory, after a question; or carry out the plan in FILE."""
+    """Show a plan, ask, and change every target to match the inventory; or carry out the plan in FILE."""
     from provision.cli import deploy
 
     waves = replace(waves, now=now)
@@ -136,7 +136,7 @@ def apply(
 @add_printing_options
 @click.argument("file", type=NamedPath())
 def show(app: App, flags: Flags, file: Path) -> Exit:
-    """Print the plan that plan --out saved in FILE. Contacts no host."""
+    """Print a plan that was saved in FILE with plan --out. Contacts no host."""
     from provision.cli import saved_plans
 
     return saved_plans.show_plan(app, flags, file)
@@ -146,7 +146,7 @@ def show(app: App, flags: Flags, file: Path) -> Exit:
 @add_printing_options
 @click.argument("files", nargs=-1, required=True, type=NamedPath(), metavar="RUN...")
 def merge(app: App, flags: Flags, files: tuple[Path, ...]) -> Exit:
-    """Print the run files of all shards of a run as one run. Contacts no host."""
+    """Print the results in the run files of all shards as one run. Contacts no host."""
     from provision.cli.fleet import merging
 
     return merging.merge(app, flags, files)

@@ -19,7 +19,7 @@ from provision.errors import InputError, Problem
 _OPTIONS = (
     click.option(
         "--executor", type=click.Choice(["threads", "processes", "dask"]),
-        help="Where the work at sites runs. Default: threads of this process.",
+        help="Where to run the work at sites. Default: threads of this process.",
     ),
     click.option(
         "--processes", type=click.IntRange(1, 256), metavar="N",
@@ -38,7 +38,7 @@ _OPTIONS = (
     ),
     click.option(
         "--tls-key", type=NamedPath(), metavar="FILE",
-        help="Its key. Default: Dask's configuration, or in the same file.",
+        help="Key of that certificate. Default: Dask's configuration, or the certificate's file.",
     ),
 )  # fmt: skip
 

@@ -45,7 +45,7 @@ def add_time_option(text: str, default: str | None = None) -> Callable[[Verb], V
     is_flag=True,
     help="Show past bans, unbans and expirations instead of current bans.",
 )
-@click.option("--last", type=click.IntRange(1), default=1000, show_default=True,
+@click.option("--last", type=click.IntRange(1), metavar="N", default=1000, show_default=True,
               help="Number of history entries to show.")  # fmt: skip
 def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
     """List the current bans of each site: start, end, reason, count."""
@@ -62,6 +62,7 @@ def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
 )
 @click.option(
     "--detection",
+    metavar="NAME",
     default="",
     help="Detection whose jail bans the address. Default: the first enabled.",
 )
@@ -112,10 +113,10 @@ def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
 @click.command()
 @add_common_options
 @click.argument("state", type=click.Choice(["on", "off"]), metavar="on|off")
-@add_time_option("Duration of this order, such as 30m, 6h or 1d.", "6h")
+@add_time_option("How long to keep the shield in this state, such as 30m, 6h or 1d.", "6h")
 @why_option
 def shield(app: App, flags: Flags, state: str, duration: str, why: str) -> Exit:
-    """Keep the shield up or down for some time. While up, it denies all but networks of recent logins."""
+    """Keep the shield, which denies all but networks of recent logins, up or down for some time."""
     from provision.cli import operate
 
     return operate.shield(app, flags, state == "on", duration, why)
@@ -138,7 +139,7 @@ def rotate(app: App, flags: Flags, yes: bool, runs: RunOptions, waves: Waves) ->
 @click.option(
     "--stale",
     metavar="TIME",
-    help="Only print the FortiGates that have not polled for TIME, such as 1h; exit code 1 if any.",
+    help="Only print FortiGates that have not polled for TIME, such as 1h. Exit with 1 if there are any.",
 )
 def status(app: App, flags: Flags, stale: str | None) -> Exit:
     """Show the state of each site: drift, receiver, bans, last polls."""
@@ -150,10 +151,10 @@ def status(app: App, flags: Flags, stale: str | None) -> Exit:
 @click.command()
 @add_common_options
 @click.option(
-    "--test", is_flag=True, help="Send a test through every channel, and print what came back."
+    "--test", is_flag=True, help="Send a test message through every channel and print the answers."
 )
 def alarms(app: App, flags: Flags, test: bool) -> Exit:
-    """List the active alarms of each site, and what its channels report."""
+    """List the active alarms of each site, and the state of its channels."""
     from provision.cli import operate
 
     return operate.test_channels(app, flags) if test else operate.show_alarms(app, flags)
@@ -176,11 +177,11 @@ def alarms(app: App, flags: Flags, test: bool) -> Exit:
 def replay(
     app: App, flags: Flags, files: tuple[str, ...], evidence: bool, poll: int | None
 ) -> Exit:
-    """Show whom the rules would have banned, by old log lines from FILE... (- is standard input)."""
+    """Show whom the rules would have banned, from old log lines in FILE... (- for standard input)."""
     from provision.cli.offline import replays
 
     if bool(files) == evidence:
-        raise click.UsageError("FILE... or --evidence must be given, and not both")
+        raise click.UsageError("give either FILE... or --evidence")
     if evidence:
         return replays.replay_ban_hosts(app, flags, poll)
     return replays.replay_files(app, flags, files, poll)

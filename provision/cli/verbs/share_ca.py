@@ -14,7 +14,7 @@ _GROUP = re.compile(r"[a-z][a-z0-9-]{0,29}")
 @click.command("share-ca")
 @click.argument("group")
 def share_ca(group: str) -> Exit:
-    """Print a new CA for GROUP, as share_ca takes it. Encrypt it with ansible-vault."""
+    """Print the variables of a new CA for GROUP. Encrypt them with ansible-vault."""
     from provision.desired.share_certificates import make_authority
 
     if not _GROUP.fullmatch(group):

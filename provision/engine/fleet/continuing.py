@@ -113,14 +113,14 @@ def _check_kind(head: RunHead, earlier: RunRecord) -> None:
     missing = [option for option in before.options if option not in head.options]
     if before.verb != head.verb:
         message, remedy = (
-            f"is of {before.verb}",
+            f"is from {before.verb}",
             f"give it to {before.verb}, or name another run file",
         )
     elif not before.is_of_inventory(head):
-        message = f"is of the inventory {', '.join(before.inventory)}"
+        message = f"belongs to the inventory {', '.join(before.inventory)}"
         remedy = "give the -i of that run, or name another run file"
     elif head.shard not in (None, before.shard):
-        message = f"is of shard {before.shard}" if before.shard else "is of no shard"
+        message = f"is from shard {before.shard}" if before.shard else "is not from a shard"
         remedy = f"leave out --shard {head.shard}, or name another run file"
     elif missing:
         message, remedy = f"was begun with {' '.join(missing)}", "give the same options again"

@@ -54,17 +54,17 @@ def _check_shards(records: Sequence[RunRecord]) -> None:
     for record in records:
         head, shard = record.head, record.head.shard or _ALONE
         if head.verb != first.head.verb:
-            message = f"is of {head.verb}, and {first.path} of {first.head.verb}"
+            message = f"is from {head.verb}, but {first.path} is from {first.head.verb}"
         elif len(records) > 1 and head.shard is None:
-            message = "is of no shard, so it cannot be merged with others"
+            message = "is not from a shard, so it cannot be merged with other files"
         elif shard.of != whole.of:
-            message = f"is of shard {shard}, and {first.path} of {whole}"
+            message = f"is from shard {shard}, but {first.path} is from shard {whole}"
         elif head.fleet != first.head.fleet:
-            message = f"and {first.path} are shards of other sites: the inventory or -l differed"
+            message = f"and {first.path} chose from different sites: the inventory or -l differed"
         elif shard.number in seen:
-            message = f"is of shard {shard}, as another file is"
+            message = f"is from shard {shard}, and so is another file"
         elif sites & head.sites.keys():
-            message = f"has site {min(sites & head.sites.keys())}, as another file has"
+            message = f"has site {min(sites & head.sites.keys())}, and so has another file"
         else:
             seen.add(shard.number)
             sites |= head.sites.keys()
@@ -72,7 +72,7 @@ def _check_shards(records: Sequence[RunRecord]) -> None:
         raise make_error(record.path, message, _REMEDY)
     missing = [str(number) for number in range(1, whole.of + 1) if number not in seen]
     if missing:
-        what = f"is of shard {whole}; there is no file of {', '.join(missing)}"
+        what = f"is from shard {whole}; the file of shard {', '.join(missing)} is missing"
         raise make_error(first.path, what, _REMEDY)
 
 

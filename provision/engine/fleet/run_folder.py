@@ -94,7 +94,7 @@ def find_newest(folder: Path, now: RunHead) -> Path:
         if head.shard == now.shard:
             return path
         if now.shard is None:
-            message = f"is of shard {head.shard}, and there are others"
+            message = f"is from shard {head.shard}, and there are others"
             raise make_error(path, message, "name the run file, or give --shard")
     message = f"{folder} has no run file of {now.verb} for this inventory{_name_shard(now.shard)}"
     raise InputError([Problem("", 0, message, "name the run file, or run without this option")])

@@ -101,7 +101,7 @@ def _split_line(line: bytes) -> tuple[str, Any]:
 
 def _check_site(head: RunHead, result: SiteResult) -> None:
     if result.name not in head.sites:
-        raise ValueError("a site that the head does not name")
+        raise ValueError("it has a site that its head does not name")
 
 
 @cache

@@ -107,7 +107,7 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of JSON; a reader might take the other one of two equal keys for the right one."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key occurs twice")
     return found
 
 
@@ -140,9 +140,9 @@ def _read_content(document: Document) -> SavedPlan:
         raise ValueError("it must name a target")
     for names in ([site.name for site in saved.sites], saved.hosts):
         if len({*names}) < len(names):
-            raise ValueError("no site and no target may be there twice")
+            raise ValueError("a site or a target must not occur twice")
     if _hash(_describe(saved)) != _hash(document):
-        raise ValueError("it has parts that no plan has")
+        raise ValueError("it has unknown parts")
     return saved
 
 

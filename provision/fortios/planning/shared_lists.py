@@ -73,7 +73,7 @@ def _restore_pair(
         return {}, "" if is_restored else "is left as it is: no feed of ours is in it"
     if not _is_on(has, switch):
         members = {name: Statement("set", (Word(name), *foreign))}
-        return members, "is no deny-list any more: only our feed is taken out"
+        return members, "is not a deny list any more: only our feed is removed from it"
     earlier = pair[name].words[1:] if name in pair else ()
     added = tuple(word for word in foreign if word.value not in get_values(earlier))
     if not added:

@@ -70,7 +70,7 @@ def _expand(pattern: str) -> Iterator[str]:
 def _expand_bounds(first: str, last: str, step: str = "1") -> Sequence[str]:
     first = first or "0"
     if not step.isdecimal() or int(step) < 1:
-        raise ValueError("the step must be a whole number from 1")
+        raise ValueError("the step must be an integer of 1 or more")
     # a leading zero means a fixed width, which both ends must have
     width = len(first) if first.startswith("0") and len(first) > 1 else 0
     if width and len(last) != width:

@@ -97,7 +97,7 @@ def read_password(source: Source, ask: Ask | None) -> bytes:
         runs = os.access(path, os.X_OK)
         password = _run(path, source.id).strip(b"\r\n") if runs else _read(path).strip()
     except OSError as error:
-        hint = "; if it is not a program, take away its bit to execute"
+        hint = "; if it is not a program, remove its executable bit"
         reason = f"{path}: {error.strerror or error}"
         raise PasswordError(reason + (hint if os.access(path, os.X_OK) else "")) from None
     if not password:

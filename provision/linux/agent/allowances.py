@@ -82,7 +82,9 @@ def read_all(spool: str, now: float) -> list[Allowance]:
     try:
         return read_allowances(path, now)
     except ValueError as error:
-        raise HostError(f"{error}; remove {path}, and allow again whom you need to") from None
+        raise HostError(
+            f"{error}; remove {path}, then run allow again for the addresses that you need"
+        ) from None
 
 
 def write_all(spool: str, group: str, allowances: list[Allowance]) -> None:

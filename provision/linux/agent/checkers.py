@@ -57,7 +57,7 @@ def _check_json(path: str, staged: str, content: bytes) -> None:
     try:
         json.loads(content)
     except ValueError as error:
-        raise HostError(f"{path} is no valid JSON: {error}") from error
+        raise HostError(f"{path} is not valid JSON: {error}") from error
 
 
 CHECK: dict[str, Callable[[str, str, bytes], None]] = {

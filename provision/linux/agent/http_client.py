@@ -98,7 +98,7 @@ def _connect(host: str, port: int, timeout: float) -> socket.socket:
 def _split(url: str) -> tuple[str, str, int, str]:
     found = _URL.fullmatch(url)
     if found is None:
-        raise ValueError(f"{url!r} is no URL of this host")
+        raise ValueError(f"{url!r} is not a URL of this host")
     scheme, port = found[1], found[4] or (443 if found[1] == "https" else 80)
     return scheme, found[2] or found[3], int(port), found[5] or "/"
 

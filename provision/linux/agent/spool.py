@@ -21,7 +21,7 @@ def read_bans(spool: str, jail: str) -> list[Ban]:
     path = find_ban_file(spool, jail)
     raw = read(path)
     if raw is None:
-        raise HostError(f"{path} is not there: the bans are not known; does fail2ban run?")
+        raise HostError(f"{path} is missing, so the bans are not known; check that fail2ban runs")
     try:
         return parse_bans(raw.decode("ascii", "replace"))
     except ValueError:

@@ -158,7 +158,7 @@ class BanHostSession:
         except Exception as error:
             if late.is_set():
                 raise Failed(
-                    f"this ban host did not come to an end within {seconds:.0f} s",
+                    f"this ban host did not finish within {seconds:.0f} s",
                     "check that host; run again: it finishes what was begun there",
                 ) from None
             raise Failed(

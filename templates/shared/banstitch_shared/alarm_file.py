@@ -71,5 +71,5 @@ def read_alarms(folder: str, now: float) -> Alarms:
 
 def _entries(found: Any) -> Iterator[Any]:
     if not isinstance(found, list):
-        raise TypeError("it is no list")
+        raise TypeError("it is not a list")
     yield from found[-MOST:]

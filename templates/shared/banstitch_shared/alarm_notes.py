@@ -1,4 +1,4 @@
-"""What banstitch-watch, `alarms` and `plan --note-drift` leave for each other on the ban host.
+"""The files that banstitch-watch, `alarms` and `plan --note-drift` leave for each other on the ban host.
 
 ``active.json`` holds the alarms that are active, and ``tested.json`` the outcome of the last test of the
 channels. Both are in the memory of banstitch-watch and belong to its user. Root writes ``drift.json``:
@@ -73,7 +73,7 @@ def read_active(folder: str) -> Optional[ActiveAlarms]:  # noqa: UP045 - Python 
 def _take_alarm(found: Any) -> ActiveAlarm:
     severity = found["severity"]
     if severity not in SEVERITIES:
-        raise ValueError("it is no severity")
+        raise ValueError("it is not a severity")
     since = take_number(found["since"])
     return ActiveAlarm(take_text(found["key"]), severity, since, take_text(found["text"]))
 

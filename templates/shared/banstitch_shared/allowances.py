@@ -57,7 +57,7 @@ def read_allowances(path: str, now: float) -> list[Allowance]:
 def _read_allowance(entry: Any) -> Allowance:
     network = str(entry["network"])
     if spell_ban(network) != network:
-        raise ValueError("%r is no address and no network" % network[:100])
+        raise ValueError("%r is neither an address nor a network" % network[:100])
     until, since = float(entry["until"]), float(entry["since"])
     return Allowance(network, until, since, str(entry["by"])[:LONGEST], str(entry["why"])[:LONGEST])
 

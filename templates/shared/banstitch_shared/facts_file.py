@@ -88,7 +88,7 @@ def read_facts(path: str) -> ReceiverFacts:
 
 def _take_mapping(value: Any, take: Callable[[Any], Taken]) -> dict[str, Taken]:
     if not isinstance(value, dict) or len(value) > MOST:
-        raise TypeError("it is no mapping")
+        raise TypeError("it is not a mapping")
     return {take_text(name): take(each) for name, each in value.items()}
 
 

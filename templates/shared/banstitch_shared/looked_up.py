@@ -84,7 +84,7 @@ def _read(path: str) -> bytes:
     file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(file, "rb") as stream:
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise ValueError("%s is no regular file" % path)
+            raise ValueError("%s is not a regular file" % path)
         return stream.read(_LARGEST)
 
 
@@ -92,7 +92,7 @@ def _read_source(entry: Any) -> Source:
     networks = tuple(spell_network(check_network(str(text))) for text in entry["networks"])
     at = float(entry["at"])
     if not 0 <= at <= _LATEST:
-        raise ValueError("%r is no time" % at)
+        raise ValueError("%r is not a time" % at)
     return Source(networks, at, str(entry["error"])[:LONGEST], str(entry["tag"])[:LONGEST])
 
 

@@ -125,20 +125,20 @@ def _parse_ban(line: str) -> SharedBan:
         until, since = FOREVER if end == "-1" else _read_time(end), _read_time(start)
         is_spelled = spell_ban(address) == address
     except ValueError:
-        raise ValueError("%r is no ban" % line[:100]) from None
+        raise ValueError("%r is not a ban" % line[:100]) from None
     bits = address.partition("/")[2]
     if bits and int(bits) < LEAST_BITS[6 if ":" in address else 4]:
         raise ValueError("%s is wider than what a rule bans" % address)
     has_times = since <= _LATEST and (until == FOREVER or until <= _LATEST)
     if not (is_whole and is_spelled and has_times and _JAIL.match(jail)):
-        raise ValueError("%r is no ban" % line[:100])
+        raise ValueError("%r is not a ban" % line[:100])
     return SharedBan(address, until, since, jail)
 
 
 def _read_time(text: str) -> float:
     """Return a time. Raises ValueError. A number of any length would take any time to read."""
     if not _TIME.fullmatch(text):
-        raise ValueError("it is no time")
+        raise ValueError("it is not a time")
     return float(text)
 
 

@@ -23,7 +23,7 @@ def read_small_file(path: str, most: int) -> bytes:
     try:
         about = os.fstat(file)
         if not stat.S_ISREG(about.st_mode) or about.st_size > most:
-            raise ValueError("%s is no plain file, or too large" % path)
+            raise ValueError("%s is not a plain file, or is too large" % path)
         return os.read(file, most)
     finally:
         os.close(file)
@@ -32,7 +32,7 @@ def read_small_file(path: str, most: int) -> bytes:
 def take_text(value: Any) -> str:
     """Return a text, cut to a bound. Raises TypeError."""
     if not isinstance(value, str):
-        raise TypeError("it is no text")
+        raise TypeError("it is not a text")
     return value[:_LONGEST]
 
 
@@ -41,7 +41,7 @@ def take_number(value: Any) -> float:
     try:
         number = float(value)
     except OverflowError:  # a number of hundreds of digits
-        raise ValueError("it is no number of this file") from None
+        raise ValueError("it is not a number that this file may have") from None
     if not 0 <= number <= _LARGEST_NUMBER:
-        raise ValueError("it is no number of this file")
+        raise ValueError("it is not a number that this file may have")
     return number

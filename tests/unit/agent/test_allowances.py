@@ -78,7 +78,9 @@ def test_a_damaged_file_is_named_with_a_remedy(
 ) -> None:
     folder = spool(ON, "198.51.100.1")
     Path(folder, "allowed.json").write_text("[1]")
-    with pytest.raises(HostError, match=r"allowed\.json is damaged; remove .*, and allow again"):
+    with pytest.raises(
+        HostError, match=r"allowed\.json is damaged; remove .*, then run allow again"
+    ):
         allowances.allow_network(allow(folder, "203.0.113.9"))
 
 

@@ -161,8 +161,11 @@ def change(path: Path, **changed: object) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"verb": "teardown"}, "is of teardown; give it to teardown"),
-        ({"inventory": ["x"], "sources": ["/x"]}, "is of the inventory x; give the -i of that run"),
+        ({"verb": "teardown"}, "is from teardown; give it to teardown"),
+        (
+            {"inventory": ["x"], "sources": ["/x"]},
+            "belongs to the inventory x; give the -i of that run",
+        ),
         ({"options": ["--adopt"]}, "was begun with --adopt; give the same options again"),
         ({"format": 2}, "must be a run file of format 1 (got 2)"),
         ({"sites": {"gone": ["gone"]}}, "is damaged at line 2"),

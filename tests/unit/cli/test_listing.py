@@ -34,6 +34,8 @@ def two(cli: Cli) -> Cli:
         ("status -l fw2", "bh1 fw2"),
         ("bans", "bh1 bh2"),
         ("ban 203.0.113.9 -l fw1", "bh1"),
+        ("alarms -l fw1", "bh1"),
+        ("status -l fw1 --stale 1h", "bh1"),
         ("replay --evidence", "bh1 bh2"),
         ("rotate", "bh1 fw1 fw2"),
         ("rotate -l fw2", "bh1 fw2"),

@@ -64,4 +64,4 @@ def test_a_site_that_does_not_answer_is_an_error(cli: Cli, monkeypatch: pytest.M
 def test_either_files_or_evidence_must_be_given(cli: Cli, arguments: list[str]) -> None:
     shown = cli("replay", *arguments)
     assert shown.code == 3
-    assert "FILE... or --evidence must be given, and not both" in shown.err
+    assert "give either FILE... or --evidence" in shown.err

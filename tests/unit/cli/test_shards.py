@@ -43,12 +43,12 @@ def test_a_shard_retries_its_own_failures(fleet: Fleet) -> None:
     fleet("apply", "-y", "--shard", "1/2")  # z1, a3, a5
     fleet("apply", "-y", "--shard", "2/2")  # a2, a4
     assert fleet.again("apply", "-y", "--retry-failed") == []
-    assert "is of shard 2/2, and there are others; name the run file, or give" in fleet.said.err
+    assert "is from shard 2/2, and there are others; name the run file, or give" in fleet.said.err
     assert fleet.again("apply", "-y", "--shard", "1/2", "--retry-failed") == ["a3"]
     assert fleet.again("apply", "-y", "--shard", "2/2", "--resume") == ["a2"]
     assert fleet.again("apply", "-y", "--resume", str(fleet.runs[0])) == ["a3"]
     assert fleet.again("apply", "-y", "--shard", "2/2", "--resume", str(fleet.runs[0])) == []
-    assert "is of shard 1/2; leave out --shard 2/2" in fleet.said.err
+    assert "is from shard 1/2; leave out --shard 2/2" in fleet.said.err
 
 
 def test_merged_shards_are_printed_like_one_run(fleet: Fleet, tmp_path: Path) -> None:
@@ -130,12 +130,12 @@ def test_files_that_do_not_belong_together_are_refused(fleet: Fleet) -> None:
     fleet("apply", "-y", "--shard", "2/2", "-l", "all:!z1")
     limited = str(fleet.runs[-1])
     for paths, words in (
-        ((first,), f"{first} is of shard 1/2; there is no file of 2"),
-        ((first, first), "is of shard 1/2, as another file is"),
-        ((first, third), "is of plan, and"),
-        ((first, whole), "is of no shard, so it cannot be merged with others"),
-        ((first, of_three), "is of shard 3/3, and"),
-        ((first, limited), "are shards of other sites: the inventory or -l differed"),
+        ((first,), f"{first} is from shard 1/2; the file of shard 2 is missing"),
+        ((first, first), "is from shard 1/2, and so is another file"),
+        ((first, third), "is from plan, but"),
+        ((first, whole), "is not from a shard, so it cannot be merged with other files"),
+        ((first, of_three), "is from shard 3/3, but"),
+        ((first, limited), "chose from different sites: the inventory or -l differed"),
         ((first, "/nonexistent"), "/nonexistent cannot be read"),
     ):
         code, out, err = merge(fleet, *paths)
@@ -143,4 +143,4 @@ def test_files_that_do_not_belong_together_are_refused(fleet: Fleet) -> None:
         assert words in err
     assert merge(fleet)[0] == 3
     Path(second).write_text(Path(second).read_text().replace('"a2"', '"z1"'))
-    assert "has site z1, as another file has" in merge(fleet, first, second)[2]
+    assert "has site z1, and so has another file" in merge(fleet, first, second)[2]

@@ -38,9 +38,12 @@ def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> No
 @pytest.mark.parametrize(
     ("duration", "why"),
     [
-        ("999999w", "--for 999999w: it is over 100 years: write -1 for a permanent ban; write 90s"),
-        ("9999999999", "over 100 years"),
-        ("9999999999999", "over 100 years"),
+        (
+            "999999w",
+            "--for 999999w: it must be at most 100 years; write -1 for a permanent ban; write 90s",
+        ),
+        ("9999999999", "at most 100 years"),
+        ("9999999999999", "at most 100 years"),
         ("\u0661\u0662h", "it is not valid"),
         ("0", "--for 0: it must be at least one second; write 90s"),
         ("soon", "--for soon: it is not valid; write 90s"),

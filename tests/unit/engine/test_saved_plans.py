@@ -90,7 +90,7 @@ def test_a_reviewer_reads_cli_and_files_line_by_line(world: World, tmp_path: Pat
         ("", "must be a saved plan, which is JSON"),
         ("[]", "must be a saved plan"),
         ('{"verb": "plan"}', "must be a saved plan"),
-        ('{"sha256": "a", "sha256": "b"}', "a key is there twice"),
+        ('{"sha256": "a", "sha256": "b"}', "a key occurs twice"),
         ("[" * 100_000, "must be a saved plan, which is JSON"),
     ],
 )
@@ -133,7 +133,7 @@ def test_an_approval_is_bound_to_one_plan(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("teardown", "must be one of apply"), ("twice", "may be there twice")]
+    ("name", "words"), [("teardown", "must be one of apply"), ("twice", "must not occur twice")]
 )
 def test_plans_that_apply_cannot_carry_out_are_refused(
     world: World, tmp_path: Path, name: str, words: str

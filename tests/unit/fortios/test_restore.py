@@ -65,7 +65,7 @@ def test_only_our_feed_is_removed_from_a_list_that_became_an_allow_list() -> Non
     held |= _settings('set source-address "office" "banstitch_feed"')
     made, left = _torn_down(held, record)
     assert left["vpn ssl settings"] == _settings('set source-address "office"')["vpn ssl settings"]
-    assert "only our feed is taken out" in made.warnings[0]
+    assert "only our feed is removed from it" in made.warnings[0]
     assert {each.source for each in made.changes} == {MEMORY}
 
 

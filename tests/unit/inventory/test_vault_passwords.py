@@ -139,7 +139,10 @@ def test_the_ids_of_the_environment_come_before_those_of_the_command_line(
         ("~nobody-has-this-name/x", "~nobody-has-this-name/x: Could not determine home directory"),
         ("/dev/zero", "/dev/zero has more than 1 MiB"),
         ("HERE/endless", "HERE/endless writes more than 64 MiB"),
-        ("HERE/plain", "HERE/plain: Exec format error; if it is not a program, take away its bit"),
+        (
+            "HERE/plain",
+            "HERE/plain: Exec format error; if it is not a program, remove its executable bit",
+        ),
     ],
 )
 def test_a_password_that_cannot_be_read_is_named(

@@ -105,6 +105,13 @@ def test_every_setting_that_is_named_exists(name: str) -> None:
     assert set(named) <= known
 
 
+@pytest.mark.parametrize(
+    "role", [name for name, role in ROLES.items() if role.Settings.model_fields]
+)
+def test_the_settings_of_every_role_have_a_section(role: str) -> None:
+    assert f"<!-- generated: settings {role} -->" in text("docs/settings.md")
+
+
 def test_everything_that_the_ban_host_gets_is_documented() -> None:
     page = section("docs/undo.md", "On the ban host")
     named = code(page)
@@ -156,9 +163,16 @@ def test_no_link_between_files_is_dead(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_no_link_to_a_heading_is_dead(name: str) -> None:
-    headings = re.findall(r"^#+ (.+)$", text(name), re.M)
-    anchors = {heading.lower().replace(" ", "-") for heading in headings}
-    assert set(re.findall(r"\]\(#([^)]+)\)", text(name))) <= anchors
+    folder = (PROJECT / name).parent
+    for page, anchor in re.findall(r"\]\(((?!http)[^)#]*)#([^)]+)\)", text(name)):
+        path = folder / page if page else PROJECT / name
+        headings = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
+        assert anchor in {_build_anchor(heading) for heading in headings}, f"{page}#{anchor}"
+
+
+def _build_anchor(heading: str) -> str:
+    """Return the anchor that GitHub gives to a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def test_the_limits_on_the_security_page_are_those_of_the_program() -> None:

@@ -57,7 +57,7 @@ def test_what_would_not_count_now_counts_as_another_line(other: dict[str, Any]) 
 def test_a_forged_address_is_unreadable_and_ends_nothing(address: str) -> None:
     forged = event(0).replace("203.0.113.9", address)
     outcome = replay(forged, event(1, user="admin"))
-    assert outcome.unreadable == {"the line is no event": 1}
+    assert outcome.unreadable == {"the line is not an event": 1}
     assert len(outcome.bans) == 1
 
 

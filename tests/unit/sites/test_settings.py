@@ -159,11 +159,11 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
         ),
         (
             "demo_ban_time: 999999w",
-            "demo_ban_time: it is over 100 years: write -1 for a permanent ban (got",
+            "demo_ban_time: it must be at most 100 years; write -1 for a permanent ban (got",
         ),
         (
             "demo_find_time: 5300w",
-            "demo_find_time: it is over 100 years (got '5300w'); write a time such as 90",
+            "demo_find_time: it must be at most 100 years (got '5300w'); write a time such as 90",
         ),
         (
             "demo_ban_time: soon",

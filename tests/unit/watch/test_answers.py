@@ -41,7 +41,7 @@ def test_an_address_that_is_not_public_is_left_out(private: str) -> None:
     "text", ["<html>", "193.99.144.80\nerror 500", "193.99.144.800", "193.99.144.80/33", "1"]
 )
 def test_a_list_with_a_line_that_is_no_network_is_no_list(text: str) -> None:
-    with pytest.raises(ValueError, match="no address"):
+    with pytest.raises(ValueError, match="not an address"):
         take(read_list(text))
 
 

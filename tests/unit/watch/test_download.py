@@ -136,5 +136,5 @@ def test_a_public_server_does_not_redirect_into_a_private_network(peer: str) -> 
 
 @pytest.mark.parametrize("url", ["http://user@127.0.0.1/", "http:///list"])
 def test_a_url_without_a_host_or_with_a_login_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="no address of a list"):
+    with pytest.raises(ValueError, match="not the address of a list"):
         download.download(url, "")
