@@ -259,7 +259,8 @@ def test_each_alarm_arrives_once_and_its_end_too(alarmed: Alarmed) -> None:
     assert any("alarm=burst state=active" in line for line in alarmed.syslogs.lines)
     assert alarmed.beats.beats == beats
     stale = site.run("status", "--stale", "1h")
-    assert (stale.code, stale.out) == (1, "bh1: fgt1: has not polled for 72 h 0 min\n")
+    assert stale.code == 1
+    assert stale.out.startswith("bh1: fgt1: has not polled for 72 h ")
     alarmed.stop_receiver()
     await_all(hooks, {"receiver"}, "active")
 

@@ -28,6 +28,8 @@ from tests.unit.watch.abuseipdb.stand_in import StandIn
 pytestmark = pytest.mark.lab
 
 GROUP, PEER, OTHER = "lab", "bh2", "45.7.7.7"
+# Somebody who logged in, an address of the inside, and the mail server of the provider.
+SPARED = EMPLOYEE, INSIDE, IGNORED = "45.7.8.9", "10.1.2.3", "45.7.9.9"
 KEY = "0123456789abcdef" * 5
 STRANGER = "9.9.9.9"
 # Lets banstitch-watch take the time for an earlier one while a file is there: a peer counts as silent no
@@ -58,6 +60,8 @@ class Outgoing:
         base = "https://127.0.0.1"
         settings = f"""{ON}
 detection_settings: {{}}
+detection_success_events: true
+detection_ignore: [{IGNORED}]
 alarms_ca: {ca}
 alarms_proxy: 127.0.0.1:{self.proxy.port}
 alarms_webhooks: [{{name: hook, url: "{base}:{self.hooks.port}/x", minimum: info}}]
@@ -77,11 +81,11 @@ abuseipdb_key: {KEY}"""
         described = {"all": {"children": {"ban_hosts": group}}}
         (self.site.folder / "peer.yml").write_text(json.dumps(described))
 
-    def serve_peer(self, ban: str) -> Any:
-        """Be the second site, and offer a ban, for the length of a ``with`` block."""
+    def serve_peer(self, *bans: str) -> Any:
+        """Be the second site, and offer bans, for the length of a ``with`` block."""
         spool, ca = self.folder / "spool", self.folder / "share-ca.pem"
         spool.mkdir()
-        write_bans(spool, {ban: time.time() + 3600})
+        write_bans(spool, dict.fromkeys(bans, time.time() + 3600))
         ca.write_text(self.authority["certificate"])
         pair = self.folder / "pair.pem"
         keys = read_authority(self.authority["certificate"], self.authority["key"])
@@ -144,15 +148,17 @@ def test_what_cannot_go_out_is_an_alarm_until_it_can(outgoing: Outgoing) -> None
     outgoing.beats.status = 500
     reports.answer = 401, {}
     outgoing.restart_earlier()
+    rules.event(EMPLOYEE, "alice", "success")
     rules.event(STRANGER, "scanner")
     outgoing.post_from_elsewhere()
     silent, beat = f"peer:{GROUP}/{PEER}", "heartbeat"
     assert outgoing.list_missing("active", silent, beat, "refused:refused_address") == []
 
-    # what begins to work ends its alarm; the bans of the peer count at once
+    # what begins to work ends its alarm; the bans of the peer count, but for those of people of this site
     outgoing.beats.status = 200
-    with outgoing.serve_peer(OTHER):
+    with outgoing.serve_peer(OTHER, *SPARED):
         assert within(90, lambda: OTHER in feed(site))
+        assert not feed(site) & set(SPARED)
         assert outgoing.list_missing("over", silent, beat) == []
 
     # the report is refused until the key is right, and goes out once
