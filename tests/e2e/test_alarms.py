@@ -158,6 +158,7 @@ heartbeat_interval: 1s"""
         assert site.run("shield", "on").code == 0
         self.post("wrong-token")
         self.post(json.loads(site.host.read("/etc/banstitch/tokens.json"))["webhook:fgt1"])
+        site.units[0].feeds.stop()
         old = time.time() - 3 * 86400
         self.set_numbers(
             started=old, last_poll_of_fgt1=old, last_event_of_fgt1=old, limited_of_fgt1=7
@@ -206,6 +207,7 @@ heartbeat_interval: 1s"""
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         assert site.run("plan", "--note-drift").code == 0
+        site.units[0].feeds.start()
         site.units[0].poll_feeds()
         site.units[0].log_event(EVENT.format(address="198.51.100.78", user="x"))
         site.host.console("systemctl restart banstitch-watch", check=True)

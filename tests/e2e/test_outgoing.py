@@ -180,7 +180,7 @@ def test_what_cannot_go_out_is_an_alarm_until_it_can(outgoing: Outgoing) -> None
     assert often == []
     journal = site.host.console("journalctl -u banstitch-watch").stdout
     assert not [secret for secret in (KEY, "beat-4711-4711") if secret in journal]
-    removed = site.run("teardown", "-y", "--purge-data", "-l", "bh1")
+    removed = site.run("teardown", "-y", "--purge-data", "-l", "bh1,fgt1")
     assert removed.code == 0, removed.out + removed.err
     site.host.console(f"rm -r {DROP_IN} /opt/clock", check=True)
     assert list_leftovers(site) == []
