@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.lab.stopwatch import within
 from tests.unit.receiver.receiver_app import DETECTION, Receiver
 
 JAIL = DETECTION["jail"]
@@ -48,6 +47,8 @@ class Site(Receiver):
         path.with_suffix(".alive").touch()
 
     def listed(self) -> list[str]:
+        # on a busy machine, a feed that took long to make would be kept for a moment
+        self.served.hold_until = 0.0
         answer = self.feed()
         assert answer.status_code == 200
         return list(answer.text.splitlines())
@@ -228,8 +229,7 @@ def test_bans_of_peers_get_half_of_the_feed_and_leave_room_for_own_ones(tmp_path
     assert len(site.listed()) == 4
     own = {f"45.9.9.{n}": later() for n in range(7)}
     site.bans(own)
-    # a feed that took long to make is kept for a moment
-    assert within(10, lambda: set(own) < set(site.listed()))
+    assert set(own) < set(site.listed())
     assert len(site.listed()) == 8
     # what has no room there is no loss of this site
     answer = site.get("/metrics", auth=("status", "s-secret"))
