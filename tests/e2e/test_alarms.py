@@ -57,6 +57,7 @@ ENDING = {
     "shield",
     "drift",
     "channel:late",
+    "clock:fgt1",
 }
 LASTING = {
     "rate:fgt1",
@@ -64,7 +65,6 @@ LASTING = {
     "unreadable:fgt1",
     "attacked:alice",
     "login",
-    "clock:fgt1",
     "jump",
 }
 
@@ -209,7 +209,8 @@ heartbeat_interval: 1s"""
         assert site.run("plan", "--note-drift").code == 0
         site.units[0].feeds.start()
         site.units[0].poll_feeds()
-        site.units[0].log_event(EVENT.format(address="198.51.100.78", user="x"))
+        right = EVENT.replace("1732269600000000000", str(time.time_ns()))
+        site.units[0].log_event(right.format(address="198.51.100.78", user="x"))
         site.host.console("systemctl restart banstitch-watch", check=True)
 
     def list_active(self) -> dict[str, str]:
