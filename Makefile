@@ -33,6 +33,7 @@ bench: venv lab  ## what runs, pushes, bans, events and hostile lines cost, besi
 	$(PYTHON) -m tests.bench.parse
 	$(PYTHON) -m tests.bench.fuzz
 	$(PYTHON) -m tests.bench.campaigns
+	$(PYTHON) -m tests.bench.campaigns.sharing
 	$(PYTHON) -m tests.bench.replay
 	$(PYTHON) -m tests.bench.check
 	$(PYTHON) -m tests.bench.rerun

@@ -3,7 +3,8 @@
 The page faces people's browsers, so it may ask for three things only: to unban one source, to allow one
 source for at most 7 days, and to take back what the page allowed. Root looks up the author's role itself.
 Acts within an hour are capped for each author and for the page as a whole, and each is in the audit. The hour
-is one of seconds since the boot, so that a clock that is set lifts no limit.
+is one of seconds since the boot, so that a clock that is set lifts no limit. With a boot, it begins anew: the
+page cannot cause one.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -19,7 +20,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from banstitch_shared.service import read_uptime, replace_file
+from banstitch_shared.service import read_boot, read_uptime, replace_file
 from rules.requests import take_files
 
 from page.acts import Act, read_act
@@ -35,7 +36,7 @@ HOUR = 3600.0
 FRESH = 10.0
 # Answers that are kept, and characters of a sentence.
 MOST_ANSWERS, LONGEST = 200, 300
-# Acts within the last hour, beside the ban files.
+# Acts within the last hour, and the boot in which they were carried out, beside the ban files.
 ACTS = "page_acts.json"
 
 
@@ -74,14 +75,16 @@ def check_author(settings: Settings, act: Act) -> None:
 
 def take_turn(settings: Settings, act: Act) -> None:
     """Count an act. Raises Refused if its author, or the page as a whole, did enough within this hour."""
-    path, now = os.path.join(settings.answers, ACTS), read_uptime()
-    done = [(float(at), str(by)) for at, by in _read(path, []) if now - HOUR < float(at) <= now]
+    path, now, boot = os.path.join(settings.answers, ACTS), read_uptime(), read_boot()
+    found = _read(path, {})
+    acts = found["acts"] if isinstance(found, dict) and found.get("boot") == boot else []
+    done = [(float(at), str(by)) for at, by in acts if now - HOUR < float(at) <= now]
     own = sum(by == act.by for _, by in done)
     if own >= settings.acts or len(done) >= WHOLE_PAGE * settings.acts:
         raise Refused(
             "the limit of acts for this hour is reached; ask an operator to use the command line"
         )
-    _write(path, [*done, (now, act.by)])
+    _write(path, {"boot": boot, "acts": [*done, (now, act.by)]})
 
 
 def keep_answer(settings: Settings, act: Act, answer: dict[str, object]) -> None:

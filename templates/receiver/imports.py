@@ -48,6 +48,11 @@ _MOST_JUDGED = 200_000
 Peer = tuple[str, str]  # group and site
 
 
+def find_end(ban: SharedBan, now: float, longest: float) -> float:
+    """Return the end of a peer's ban here: at most ``longest`` seconds after its start."""
+    return min(ban.until, min(ban.since, now) + longest)
+
+
 class Spared:
     """Those whom no peer can ban."""
 
@@ -198,8 +203,7 @@ class Imports:
         return Imported(address, until, first.since, first.jail, sites)
 
     def _find_end(self, ban: SharedBan, now: float) -> float:
-        """Return the end of a ban here: the peer's own, and never later than the settings let it be."""
-        return min(ban.until, min(ban.since, now) + self._share["ban_time"])
+        return find_end(ban, now, self._share["ban_time"])
 
     def _read(self, peer: Peer, signature: Signature) -> list[SharedBan]:
         known = self._lists.get(peer)

@@ -183,7 +183,7 @@ def list_peers(state: State) -> Iterator[Family]:
     )
     for name, meaning, measure in families:
         samples: list[Sample] = [
-            ({"group": peer[0], "site": peer[1]}, measure(peer)) for peer in state.imports.counts
+            ({"group": peer[0], "peer": peer[1]}, measure(peer)) for peer in state.imports.counts
         ]
         yield "banstitch_shared_" + name, "gauge", meaning, samples
 

@@ -1,11 +1,13 @@
-"""Servers that alarms are sent to: mail by TLS with a login, webhooks by https, and syslog by UDP."""
+"""Servers that alarms go to: mail by TLS with a login, webhooks by https, syslog by UDP, and a proxy."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import email
 import email.policy
 import json
+import socket
 import socketserver
 import ssl
 import subprocess
@@ -17,10 +19,11 @@ from pathlib import Path
 from typing import Any, Self
 
 USER, PASSWORD = "noc", "Mail-Secret-7"
+ABUSEIPDB = "api.abuseipdb.com"
 
 
 def make_certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """Return the file of a CA, and the context of a server at 127.0.0.1 that it signed."""
+    """Return the file of a CA, and the context of a server that it signed: 127.0.0.1, and AbuseIPDB."""
     ca, key, server = folder / "ca.pem", folder / "ca.key", folder / "server"
     openssl(
         f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=lab"
@@ -30,7 +33,7 @@ def make_certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
         "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1"
         f" -keyout {server}.key -out {server}.csr"
     )
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    (folder / "names").write_text(f"subjectAltName=IP:127.0.0.1,DNS:{ABUSEIPDB}\n")
     openssl(
         f"x509 -req -days 2 -in {server}.csr -CA {ca} -CAkey {key} -CAcreateserial"
         f" -extfile {folder / 'names'} -out {server}.pem"
@@ -63,11 +66,12 @@ class Served:
 
 
 class Hooks(Served):
-    """A web server: ``posts`` by path, and the number of ``beats``."""
+    """A web server: ``posts`` by path, and the number of ``beats``. ``status`` is its answer."""
 
     def __init__(self, context: ssl.SSLContext, port: int = 0) -> None:
         self.posts: list[dict[str, Any]] = []
         self.beats = 0
+        self.status = 200
         hooks = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -81,7 +85,7 @@ class Hooks(Served):
                 self.answer()
 
             def answer(self) -> None:
-                self.send_response(200)
+                self.send_response(hooks.status)
                 self.end_headers()
                 self.wfile.write(b"taken")
 
@@ -164,3 +168,40 @@ class Syslogs(Served):
                 syslogs.lines.append(self.request[0].decode())
 
         super().__init__(socketserver.ThreadingUDPServer(("127.0.0.1", 0), Handler))
+
+
+class Tunnels(Served):
+    """An http proxy for https. ``targets``: {host: port at 127.0.0.1}; others are there already."""
+
+    def __init__(self, targets: dict[str, int]) -> None:
+        self.asked: list[str] = []
+        tunnels = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                place = self.rfile.readline().decode().split(" ")[1]
+                while self.rfile.readline().strip():
+                    pass
+                tunnels.asked.append(place)
+                host, _, port = place.rpartition(":")
+                with socket.create_connection(
+                    ("127.0.0.1", targets.get(host, int(port)))
+                ) as server:
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                    back = threading.Thread(target=pump, args=(server, self.connection))
+                    back.start()
+                    pump(self.connection, server)
+                    back.join()
+
+        proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        proxy.daemon_threads = True
+        super().__init__(proxy)
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    """Pass on what comes, until one of the two ends."""
+    with contextlib.suppress(OSError):
+        while piece := source.recv(1 << 16):
+            target.sendall(piece)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

@@ -169,5 +169,5 @@ def flooded(site: LabSite) -> None:
     assert within(60, lambda: site.host.console(f"ls -A {REQUESTS}").stdout == "")
     assert denied(site, OTHER)
     assert flood(site, f"ls {REQUESTS}").returncode != 0
-    acts = json.loads(site.host.read("/var/spool/banstitch/page_acts.json"))
+    acts = json.loads(site.host.read("/var/spool/banstitch/page_acts.json"))["acts"]
     assert [by for _, by in acts].count("support") == 5

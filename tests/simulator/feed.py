@@ -71,7 +71,8 @@ class Feeds:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to poll."""
+        """Begin to poll, perhaps again."""
+        self._stop.clear()
         self._thread = threading.Thread(target=self._poll, name="fortios-feeds", daemon=True)
         self._thread.start()
 

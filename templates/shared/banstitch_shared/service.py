@@ -48,3 +48,9 @@ def replace_lines(path: str, lines: Iterable[str], mode: int) -> None:
 def read_uptime() -> float:
     """Return the seconds since this host booted. No step of its clock changes them."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def read_boot() -> str:
+    """Return the id of this boot: read_uptime() begins anew with it. Raises OSError."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        return stream.read().strip()

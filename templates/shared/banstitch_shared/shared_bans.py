@@ -16,10 +16,11 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import contextlib
+import heapq
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Optional
 
 from banstitch_shared.addresses import Network, parse_network, spell_ban, spell_network
@@ -148,16 +149,24 @@ def select_offered(bans: Iterable[SharedBan]) -> list[SharedBan]:
     Networks that a rule found by something else than their size, such as those of an autonomous system,
     are none of them.
     """
-    longest: dict[str, SharedBan] = {}
+    chosen: dict[str, SharedBan] = {}
     for ban in bans:
         bits = ban.address.partition("/")[2]
         if bits and int(bits) < LEAST_BITS[6 if ":" in ban.address else 4]:
             continue
-        known = longest.get(ban.address)
+        known = chosen.get(ban.address)
         if known is None or known.until < ban.until:
-            longest[ban.address] = ban
-    latest = sorted(longest.values(), key=lambda ban: (-ban.since, ban.address))[:MOST]
-    return sorted(latest)
+            chosen[ban.address] = ban
+        # of a million bans, no more are kept in memory
+        if len(chosen) > 2 * MOST:
+            chosen = _keep_latest(chosen)
+    return sorted(_keep_latest(chosen).values())
+
+
+def _keep_latest(bans: Mapping[str, SharedBan]) -> dict[str, SharedBan]:
+    """Return the latest, as many as a list may hold."""
+    latest = heapq.nsmallest(MOST, bans.values(), key=lambda ban: (-ban.since, ban.address))
+    return {ban.address: ban for ban in latest}
 
 
 def format_imported(denied: Iterable[Imported]) -> str:

@@ -62,4 +62,5 @@ def _read(path: str) -> State:
         tried={str(address): float(at) for address, at in found["tried"].items()},
         waiting=tuple(Report(str(a), str(jail), float(at)) for a, jail, at in found["waiting"]),
         error=str(found["error"]),
+        booted=float(found.get("booted", 0.0)),
     )

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Optional
 from urllib.parse import urlencode
 
+from banstitch_shared.service import read_uptime
+
 from watch.abuseipdb import queue
 from watch.abuseipdb.bans import Bans, Spared
 from watch.abuseipdb.memory import read_state, write_state
@@ -52,11 +54,13 @@ class Reporter:
         folder: str,
         url: str = URL,
         clock: Callable[[], float] = time.time,
+        uptime: Callable[[], float] = read_uptime,
     ) -> None:
         self._jails: Mapping[str, list[int]] = settings["jails"]
         self._limit: int = settings["limit"]
         self._way = Way(settings["ca"], settings["proxy"])
-        self._key, self._folder, self._url, self._clock = key, folder, url, clock
+        self._key, self._folder, self._url = key, folder, url
+        self._clock, self._uptime = clock, uptime
         spool = settings["spool"]
         self._bans = Bans(spool, self._jails)
         self._spared = Spared(spool, settings["never"], settings["trusted"], settings["looked_up"])
@@ -68,6 +72,7 @@ class Reporter:
     def look(self) -> None:
         """Queue the new bans, and report those whose time has come. Raises OSError."""
         now = self._clock()
+        self._state = queue.note_clock(self._state, now, self._uptime())
         try:
             self._spared.look(now)
             live = [

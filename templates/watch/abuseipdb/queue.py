@@ -14,8 +14,9 @@ from typing import NamedTuple, Optional
 DAY = 86400.0
 # Seconds: the age of a ban at which it is reported, since a login may end it; and at which it is too old.
 SETTLED, WINDOW = 60.0, 3600.0
-# Seconds between two reports of an address. AbuseIPDB requires 15 minutes.
-AGAIN = 905.0
+# Seconds between two reports of an address. AbuseIPDB requires 15 minutes. By fewer than STEP seconds, the
+# clock may go faster meanwhile.
+AGAIN, STEP = 905.0, 4.0
 # Reports that wait: a flood drops the oldest. Addresses whose last ban is remembered.
 MOST, MOST_SEEN = 2000, 10_000
 # Seconds until the next attempt after a failure; the pause doubles up to the second number.
@@ -36,6 +37,7 @@ class State(NamedTuple):
     ``began``: bans before it are not reported. ``seen``: the beginning of the last ban of each address that
     was queued or left out. ``tried``: the last attempt to report each address. ``used``: attempts on ``day``.
     ``not_before``: when the next attempt may be. ``failing``: since when all attempts fail, 0 if they do not.
+    ``booted``: when the host booted, by the clock as it was then; 0 if that is not known.
     """
 
     began: float
@@ -48,6 +50,19 @@ class State(NamedTuple):
     failures: int = 0
     failing: float = 0.0
     error: str = ""
+    booted: float = 0.0
+
+
+def note_clock(state: State, now: float, uptime: float) -> State:
+    """Return the state, in which nothing is sent for 15 minutes after the clock was set or the host booted.
+
+    How long ago an address was reported is not known then. ``uptime``: seconds since the boot.
+    """
+    booted = now - uptime
+    if abs(booted - state.booted) < STEP:
+        return state
+    pause = max(state.not_before, now + AGAIN) if state.tried else state.not_before
+    return state._replace(booted=booted, not_before=pause)
 
 
 def put(state: State, live: Iterable[Report], now: float) -> tuple[State, int]:

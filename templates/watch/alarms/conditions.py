@@ -106,14 +106,15 @@ def _note_count(memory: Memory, key: str, number: float, now: float) -> tuple[fl
 def list_conditions(facts: Facts, memory: Memory, limits: Limits) -> Iterator[Condition]:
     """Yield what is wrong now."""
     if facts.receiver is None:
-        text = "the receiver does not run: no event is taken, and FortiGates get no list"
-        yield Condition("receiver", CRITICAL, text)
+        if facts.steady > STALE:
+            text = "the receiver does not run: no event is taken, and FortiGates get no list"
+            yield Condition("receiver", CRITICAL, text)
     else:
         yield from _judge_receiver(facts.receiver, limits)
         for name in limits.refresh:
             yield from _judge_fortigate(name, facts, facts.receiver, memory, limits)
         yield from _judge_refused(facts.now, memory)
-    if facts.rules_age > STALE:
+    if facts.rules_age > STALE and facts.steady > STALE:
         yield Condition("rules", CRITICAL, "banstitch-rules does not run, so nobody new is banned")
     yield from _judge_certificate(facts)
     yield from _judge_rules(facts)
@@ -123,8 +124,13 @@ def list_conditions(facts: Facts, memory: Memory, limits: Limits) -> Iterator[Co
 
 def list_unknown(facts: Facts) -> tuple[str, ...]:
     """Return the kinds of alarms about which nothing is known now, so they neither begin nor end."""
-    unseen = ("certificate",) if facts.certificate_ends is None else ()
-    return (*OF_RECEIVER, *unseen) if facts.receiver is None else unseen
+    unseen = ["certificate"] if facts.certificate_ends is None else []
+    is_early = facts.steady <= STALE
+    if facts.receiver is None:
+        unseen += [*OF_RECEIVER, "receiver"] if is_early else OF_RECEIVER
+    if facts.rules_age > STALE and is_early:
+        unseen.append("rules")
+    return tuple(unseen)
 
 
 def _judge_receiver(receiver: ReceiverFacts, limits: Limits) -> Iterator[Condition]:

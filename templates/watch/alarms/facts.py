@@ -18,6 +18,8 @@ from banstitch_shared.shield_file import Shield, read_shield
 
 # Seconds after which facts of the receiver, and a sign of life of the rules, are too old.
 STALE = 60.0
+# Seconds by which a clock is set, and does not only follow another one.
+STEP = 5.0
 # Seconds after which a site that does not share its bans is an alarm: it may start anew.
 SILENT = 300.0
 
@@ -26,9 +28,10 @@ class Facts(NamedTuple):
     """The facts at the time ``now``; None for what is not known.
 
     ``rules_age``: seconds since banstitch-rules gave a sign of life. ``certificate_ends``: epoch seconds.
-    ``jumped``: seconds by which the clock was set since the last look. ``failing``: channels that fail, and
-    why; ``heartbeat``: why the last heartbeat failed. ``silent``: group and name of sites that do not share.
-    ``unreported``: why bans are not reported to AbuseIPDB.
+    ``jumped``: seconds by which the clock was set since the last look. ``steady``: seconds since the first
+    look or the last step of the clock; the age of a file says nothing before. ``failing``: channels that
+    fail, and why; ``heartbeat``: why the last heartbeat failed. ``silent``: group and name of sites that do
+    not share. ``unreported``: why bans are not reported to AbuseIPDB.
     """
 
     now: float
@@ -39,10 +42,19 @@ class Facts(NamedTuple):
     drift: Optional[Drift] = None  # noqa: UP045 - Python 3.9
     certificate_ends: Optional[float] = None  # noqa: UP045 - Python 3.9
     jumped: float = 0.0
+    steady: float = float("inf")
     failing: Mapping[str, str] = {}
     heartbeat: str = ""
     silent: tuple[tuple[str, str], ...] = ()
     unreported: str = ""
+
+
+class Moment(NamedTuple):
+    """The time of a look. ``jumped`` and ``steady`` are those of the facts."""
+
+    now: float
+    jumped: float
+    steady: float
 
 
 class Clock:
@@ -50,19 +62,22 @@ class Clock:
 
     def __init__(self) -> None:
         self._offset: Optional[float] = None  # noqa: UP045 - Python 3.9
+        self._steady_since = 0.0
 
-    def look(self) -> tuple[float, float]:
-        """Return the epoch seconds, and the seconds by which the clock was set since the last look."""
-        now = time.time()
-        offset = now - time.clock_gettime(time.CLOCK_BOOTTIME)
+    def look(self) -> Moment:
+        """Return the time of a look."""
+        now, uptime = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+        offset = now - uptime
         jumped = offset - self._offset if self._offset is not None else 0.0
+        if self._offset is None or abs(jumped) > STEP:
+            self._steady_since = uptime
         self._offset = offset
-        return now, jumped
+        return Moment(now, jumped, uptime - self._steady_since)
 
 
 def collect_facts(paths: Mapping[str, Any], clock: Clock) -> Facts:
     """Return the facts in the files of ``paths``: facts of the receiver, folder of the rules, drift."""
-    now, jumped = clock.look()
+    now, jumped, steady = clock.look()
     rules = paths["rules"]
     return Facts(
         now,
@@ -72,6 +87,7 @@ def collect_facts(paths: Mapping[str, Any], clock: Clock) -> Facts:
         read_shield(rules, now),
         read_drift(paths["drift"]),
         jumped=jumped,
+        steady=steady,
     )
 
 

@@ -31,37 +31,48 @@ DENIED, LATE = "sslvpn_login_permission_denied", "sslvpn_login_unknown_user"
 
 @dataclass(frozen=True)
 class Site:
-    """The way in which the people of a site log in. ``change_day``: the Monday after the forced change."""
+    """The way in which the people of a site log in. ``change_day``: the Monday after the forced change.
+
+    ``number``: sites of different numbers have different people, who share carriers and providers.
+    """
 
     detection: str = SSLVPN
     has_saml: bool = False
     change_day: int = 7
     history: int = HISTORY
     seed: int = 1
+    number: int = 0
 
 
 def make_attempts(site: Site) -> list[Attempt]:
     """Return what the people of a site do, in no order."""
-    chance = random.Random(f"people {site.seed}")
+    chance = random.Random(f"people {site.seed + 1000 * site.number}")
     return [*_log_in_daily(site, chance), *_repeat_old_passwords(site, chance), *_probe(site)]
 
 
 def find_place(person: int, day: int, chance: random.Random) -> str:
-    """Return the address from which a person logs in."""
+    """Return the address from which a person logs in. Those of the next site are numbered from 500 on."""
     if chance.random() < 0.03:
         return f"{chance.randrange(60, 220)}.{chance.randrange(256)}.{chance.randrange(256)}.7"
     own = random.Random(person)
-    if person < 120:
-        return OFFICE
-    if person < 180:
+    site, kind = divmod(person, len(USERS))
+    if kind < 120:
+        return _find_own(OFFICE, site)
+    if kind < 180:
         return random.Random(person * 1000 + day).choice(CARRIER)
-    if person < 240:
+    if kind < 240:
         return f"{chance.choice(MOBILE)}.{chance.randrange(256)}.{chance.randrange(1, 255)}"
-    if person < 280:
+    if kind < 280:
         return f"2003:e{own.randrange(16):x}:{own.randrange(65536):x}:{person:x}::{day + 100:x}"
     moved = (day + 100 + own.randrange(DAYS)) // DAYS
     home = random.Random(person * 1000 + moved)
     return f"{home.choice(HOMES)}.{home.randrange(256)}.{home.randrange(1, 255)}"
+
+
+def _find_own(address: str, site: int) -> str:
+    """Return the address that stands for ``address`` at the site of a number."""
+    network, _, host = address.rpartition(".")
+    return f"{network}.{int(host) + site}"
 
 
 def _log_in_daily(site: Site, chance: random.Random) -> Iterator[Attempt]:
@@ -79,7 +90,7 @@ def _log_in(
     site: Site, person: int, day: int, hour: float, chance: random.Random
 ) -> Iterator[Attempt]:
     at = MONDAY + day * DAY + hour * 3600
-    address = find_place(person, day, chance)
+    address = find_place(person + len(USERS) * site.number, day, chance)
     wrong = 0.35 if day == site.change_day else 0.06
     if site.has_saml:
         wrong = 0.0
@@ -112,12 +123,13 @@ def _repeat_old_passwords(site: Site, chance: random.Random) -> Iterator[Attempt
     for days, those in ((site.change_day, phones), (site.change_day + 2, clients)):
         for person, hours in those:
             start = MONDAY + days * DAY + chance.gauss(8, 1) * 3600
-            address = find_place(person, days, chance)
+            address = find_place(person + len(USERS) * site.number, days, chance)
             for count in range(int(hours * 120)):
                 yield _fail(site, start + 30 * count, address, person, USERS[person])
 
 
 def _probe(site: Site) -> Iterator[Attempt]:
     """Fail without a name every five minutes, as a monitoring system does."""
+    probe = _find_own(PROBE, site.number)
     for count in range(-site.history * 288, DAYS * 288):
-        yield _fail(site, MONDAY + 300 * count + 11, PROBE, -1, "")
+        yield _fail(site, MONDAY + 300 * count + 11, probe, -1, "")

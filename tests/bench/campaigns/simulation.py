@@ -52,14 +52,17 @@ class Feed:
 
     def update(self, at: float, denial: Denial) -> None:
         """Take a ban, or the end of one."""
-        fetched = _next_poll(at + WRITING)
+        fetched = find_next_poll(at + WRITING)
         start, end = self._denials.get(denial.key, (0.0, 0.0))
         if denial.until == 0:
             self._denials[denial.key] = (start, min(end, fetched))
         elif end > at:
-            self._denials[denial.key] = (min(start, fetched), max(end, _next_poll(denial.until)))
+            self._denials[denial.key] = (
+                min(start, fetched),
+                max(end, find_next_poll(denial.until)),
+            )
         else:
-            self._denials[denial.key] = (fetched, _next_poll(denial.until))
+            self._denials[denial.key] = (fetched, find_next_poll(denial.until))
 
     def denies(self, attempt: Attempt) -> bool:
         """Return whether the FortiGate denies an attempt."""
@@ -74,7 +77,8 @@ class Feed:
         return False
 
 
-def _next_poll(at: float) -> float:
+def find_next_poll(at: float) -> float:
+    """Return when the FortiGate next fetches the feed."""
     return at if at == float("inf") else (at // POLL + 1) * POLL
 
 
@@ -93,26 +97,45 @@ class Homes:
         return login.at - self._logins.get(find_home(login.source), float("-inf")) < LATELY
 
 
-def simulate(attempts: Iterable[Attempt], defence: Defence, start: float) -> Result:
-    """Return what a defence makes of attempts in the order of time; what is before ``start`` only teaches."""
-    result, feed, homes = Result(), Feed(defence), Homes()
-    for attempt in attempts:
-        is_denied = feed.denies(attempt) or _is_shielded(attempt, defence)
-        if attempt.at >= start:
-            _note(result, attempt, is_denied, homes)
+class Defended:
+    """A site whose FortiGate denies what its defence bans. What is before ``start`` only teaches."""
+
+    def __init__(self, defence: Defence, start: float) -> None:
+        self.result = Result()
+        self._defence, self._start = defence, start
+        self._feed, self._homes = Feed(defence), Homes()
+
+    def meet(self, attempt: Attempt, is_banned_elsewhere: bool = False) -> list[Denial]:
+        """Take an attempt, and return whom to deny from now on, and whom no longer."""
+        is_denied = (
+            is_banned_elsewhere
+            or self._feed.denies(attempt)
+            or _is_shielded(attempt, self._defence)
+        )
+        if attempt.at >= self._start:
+            _note(self.result, attempt, is_denied, self._homes)
         if is_denied:
-            continue
+            return []
         if attempt.kind == SUCCESS:
-            homes.add(attempt)
-        for denial in defence.take(attempt):
-            feed.update(attempt.at, denial)
-    return result
+            self._homes.add(attempt)
+        denials = list(self._defence.take(attempt))
+        for denial in denials:
+            self._feed.update(attempt.at, denial)
+        return denials
+
+
+def simulate(attempts: Iterable[Attempt], defence: Defence, start: float) -> Result:
+    """Return what a defence makes of attempts in the order of time."""
+    site = Defended(defence, start)
+    for attempt in attempts:
+        site.meet(attempt)
+    return site.result
 
 
 def _is_shielded(attempt: Attempt, defence: Defence) -> bool:
     """Return whether the shield, as the FortiGate has fetched it, denies an attempt."""
     since, until = defence.find_shield()
-    if not _next_poll(since + WRITING) <= attempt.at < _next_poll(until):
+    if not find_next_poll(since + WRITING) <= attempt.at < find_next_poll(until):
         return False
     return not defence.spares(attempt)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tests.bench.campaigns import attacks
 from tests.bench.campaigns.attacks import HOUR
-from tests.bench.campaigns.attempts import IPSEC, Attempt
+from tests.bench.campaigns.attempts import IPSEC, Attempt, find_source
 from tests.bench.campaigns.people import DAY, Site, make_attempts
 
 Attack = Callable[[random.Random], Iterable[Attempt]]
@@ -93,9 +93,25 @@ CAMPAIGNS = (
 )
 
 
-def make_campaign(campaign: Campaign, seed: int) -> list[Attempt]:
-    """Return all attempts of a campaign and of the people, in the order of time."""
-    chance = random.Random(f"{campaign.name} {seed}")
-    site = replace(campaign.site, seed=seed)
-    attempts = [*make_attempts(site), *campaign.attack(chance)]
-    return sorted(attempts, key=lambda attempt: attempt.at)
+def make_campaign(campaign: Campaign, seed: int, number: int = 0) -> list[Attempt]:
+    """Return all attempts of a campaign and of the people, in the order of time.
+
+    ``number``: that of a site. The sources of a campaign visit each site, at other times.
+    """
+    site = replace(campaign.site, seed=seed, number=number)
+    guesses = list(campaign.attack(random.Random(f"{campaign.name} {seed}")))
+    if number:
+        visit = list(campaign.attack(random.Random(f"{campaign.name} {seed} {number}")))
+        guesses = _rename_sources(visit, guesses)
+    return sorted([*make_attempts(site), *guesses], key=lambda attempt: attempt.at)
+
+
+def _rename_sources(visit: list[Attempt], first: list[Attempt]) -> list[Attempt]:
+    """Return the guesses of a visit as the sources of the first site make them."""
+    addresses = dict.fromkeys(each.address for each in first)
+    names = dict(zip(dict.fromkeys(each.address for each in visit), addresses, strict=False))
+    renamed = []
+    for each in visit:
+        address = names.get(each.address, each.address)
+        renamed.append(each._replace(address=address, source=find_source(address)))
+    return renamed

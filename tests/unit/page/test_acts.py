@@ -267,6 +267,27 @@ def test_a_clock_that_is_set_lifts_no_cap_and_loses_no_answer(
     assert read_answer(page.settings.answers, ID) is not None
 
 
+@pytest.mark.parametrize("uptime", [10.0, 5_000_000.0])
+def test_acts_before_a_reboot_count_no_longer_and_never_again(
+    page: Page, calls: Calls, monkeypatch: pytest.MonkeyPatch, uptime: float
+) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+    monkeypatch.setattr(requests, "read_uptime", lambda: 5_000_000.0)
+    for _ in range(page.settings.acts):
+        assert carry_out(page, GOOD)[0]
+    assert not carry_out(page, GOOD)[0]
+    monkeypatch.setattr(requests, "read_boot", lambda: "another boot")
+    monkeypatch.setattr(requests, "read_uptime", lambda: uptime)
+    assert carry_out(page, GOOD)[0]
+
+
+def test_a_damaged_count_of_acts_is_none(page: Page, calls: Calls) -> None:
+    page.hold(f"203.0.113.9 -1 {NOW} 5 1")
+    for text in ('[[1.0, "support"]]', "{", "7", ""):
+        (Path(page.settings.answers) / "page_acts.json").write_text(text)
+        assert carry_out(page, GOOD)[0]
+
+
 def test_a_failure_of_fail2ban_is_the_answer(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     page.hold(f"203.0.113.9 -1 {NOW} 5 1")
 

@@ -26,13 +26,27 @@ class Metric:
 
 def render_every_metric(folder: Path) -> str:
     """Return the text of ``/metrics`` in which every metric has a sample."""
-    receiver = Receiver(folder)
+    receiver = Receiver(folder, share=describe_sharing(folder))
     receiver.bans({"203.0.113.9": -1})
     # only these samples are absent where there is nothing to report
     counts = {"fw1": {"banned": {}, "refused": {str(int(time.time())): 3}}}
     (receiver.spool / "limit.json").write_text(json.dumps(counts))
     receiver.post(LINE % "203.0.113.9")
     return str(receiver.get("/metrics", auth=LOGIN).text)
+
+
+def describe_sharing(folder: Path) -> dict[str, object]:
+    """Return the part of the receiver's settings for a site with one peer."""
+    return {
+        "groups": {"north": ["bh2"]},
+        "folder": str(folder),
+        "denied": str(folder / "shared"),
+        "never": [],
+        "trusted": str(folder / "trusted"),
+        "limit": 20000,
+        "ban_time": 86400,
+        "minimum_sites": 1,
+    }
 
 
 def parse_metrics(text: str) -> dict[str, Metric]:

@@ -119,7 +119,7 @@ class Receiver:
     def worker(self) -> Any:
         """The HTTP client of one worker process of this receiver."""
         app = module("app").create_app(self.config)
-        self.names = app.banstitch.names
+        self.names, self.served = app.banstitch.names, app.banstitch.feed
         return app.test_client()
 
     @property

@@ -53,10 +53,14 @@ def write_bans(folder: Path, bans: dict[str, float], failures: int = 3, jail: st
 
 @contextmanager
 def serve(
-    groups: dict[str, dict[str, Any]], spool: Path, jails: list[str], known: Sequence[str] = ()
+    groups: dict[str, dict[str, Any]],
+    spool: Path,
+    jails: list[str],
+    known: Sequence[str] = (),
+    port: int = 0,
 ) -> Iterator[int]:
     """Run the service that offers, and yield its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     offers = module("share.offers").Offers(str(spool), jails)
     server = module("share.server").Server(listener, groups, offers, known)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -50,10 +50,10 @@ class StandIn(Served):
 
 
 class Site:
-    """A site with a ban file for each jail, and a clock that a test sets."""
+    """A site with a ban file for each jail, and a clock that a test sets. It booted when ``booted`` says."""
 
     def __init__(self, folder: Path, stand_in: StandIn, ca: Path) -> None:
-        self.now = NOW
+        self.now, self.booted = NOW, NOW - 3600
         self.spool, self.memory = folder / "spool", folder / "memory"
         self.trusted = folder / "trusted"
         self.spool.mkdir()
@@ -74,7 +74,14 @@ class Site:
 
     def start(self) -> None:
         """Start the service, again if it ran."""
-        self.reporter = Reporter(self.settings, KEY, str(self.memory), self.url, lambda: self.now)
+        self.reporter = Reporter(
+            self.settings,
+            KEY,
+            str(self.memory),
+            self.url,
+            lambda: self.now,
+            lambda: self.now - self.booted,
+        )
 
     def ban(self, *bans: Ban | str, jail: str = JAIL) -> None:
         """Have these bans in a jail; an address was banned just now, by 5 events and for an hour."""
@@ -86,6 +93,11 @@ class Site:
     def make(self, address: str, **more: Any) -> Ban:
         """Return a ban."""
         return Ban(address, self.now + 3600, self.now, 5, 1)._replace(**more)
+
+    def set_clock(self, seconds: float) -> None:
+        """Set the clock by some seconds, although no time passed."""
+        self.now += seconds
+        self.booted += seconds
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, with a look at its beginning and at its end."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import pytest
 from banstitch_shared.facts_file import FortiGateFacts, ReceiverFacts
 from watch.alarms.conditions import Condition, Limits, Memory, list_conditions, remember
 from watch.alarms.facts import Facts
@@ -12,6 +14,19 @@ from watch.alarms.judge import Message
 NOW = 1_800_000_000.0
 DAY = 86400.0
 LIMITS = Limits({"fgt1": 60.0}, 600.0, DAY, 100)
+
+
+class Times:
+    """The time of the clock, and the seconds since the boot."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.uptime = time.time(), 100.0
+        monkeypatch.setattr(time, "time", lambda: self.now)
+        monkeypatch.setattr(time, "clock_gettime", lambda _: self.uptime)
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        self.uptime += seconds
 
 
 def fortigate(**more: float) -> FortiGateFacts:

@@ -120,3 +120,12 @@ def test_without_the_receiver_nothing_that_it_knows_begins_or_ends() -> None:
     assert "polls" in list_unknown(facts(receiver=None))
     assert "rules" not in list_unknown(facts(receiver=None))
     assert list_unknown(facts()) == ()
+
+
+def test_within_a_minute_of_a_start_or_a_step_of_the_clock_no_sign_of_life_is_no_alarm() -> None:
+    silent = facts(receiver=None, rules_age=float("inf"))
+    assert {"receiver", "rules"} <= set(look(silent))
+    early = silent._replace(steady=59.0)
+    assert look(early) == {}
+    assert {"receiver", "rules"} <= set(list_unknown(early))
+    assert list_unknown(facts(steady=0.0)) == ()

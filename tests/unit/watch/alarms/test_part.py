@@ -13,7 +13,7 @@ from watch import deadline
 from watch.alarms import part
 from watch.alarms.part import Alarms, is_healthy, list_hidden
 
-from tests.unit.watch.alarms.samples import facts, receiver
+from tests.unit.watch.alarms.samples import Times, facts, receiver
 from tests.unit.watch.drips import Drip
 
 
@@ -78,8 +78,7 @@ def test_a_mail_server_that_never_ends_is_a_failed_channel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, "PATIENCE", 0.1)
-    now = [time.time()]
-    monkeypatch.setattr(time, "time", lambda: now[0])
+    times = Times(monkeypatch)
     with Drip(["220 lab"]) as drip:
         mail = {
             "name": "mail",
@@ -95,8 +94,10 @@ def test_a_mail_server_that_never_ends_is_a_failed_channel(
         watched = watch_over(tmp_path, [mail])
         (tmp_path / "rules" / "alive").unlink()
         watched.look()
+        times.pass_time(61)
+        watched.look()
         for _ in range(2):
-            now[0] += 20
+            times.pass_time(20)
             watched.send("mail")
         watched.look()
         watched.write()
@@ -123,10 +124,13 @@ def test_a_heartbeat_stops_when_nothing_looks_at_the_site_any_more(
 
 
 def test_facts_of_a_receiver_that_was_taken_over_end_no_look(
-    watched: Alarms, tmp_path: Path
+    watched: Alarms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    times = Times(monkeypatch)
     facts_file = tmp_path / "facts.json"
     facts_file.write_text(facts_file.read_text().replace('"banned": 0', '"banned": ' + "9" * 400))
+    watched.look()
+    times.pass_time(61)
     watched.look()
     watched.write()
     active = read_active(str(tmp_path / "looks"))
