@@ -14,7 +14,14 @@ from rules.hours import note_login
 from rules.networks import find_networks
 from rules.outcomes import Alarm, Outcome, Pardon
 from rules.settings import DAY, Detection, Settings
-from rules.standing import OFFICE_GUESTS, count_failures, is_trusted, name_guesses, name_system
+from rules.standing import (
+    OFFICE_GUESTS,
+    count_failures,
+    is_trusted,
+    name_guesses,
+    name_system,
+    note_system,
+)
 from rules.state import (
     MOST_NETWORKS,
     MOST_OF_A_USER,
@@ -50,7 +57,7 @@ def take_success(
     if user:
         _remember_login(state, user, logins, event)
     is_new = not is_trusted(state, source, event.at, settings)
-    _trust(state, event, settings)
+    _trust(state, event, detection, settings)
     state.failures.pop(source, None)
     return [Pardon(event.at, source, event.user)] if failures or is_new else []
 
@@ -78,12 +85,14 @@ def _remember_login(state: State, user: str, logins: Table[float], event: Entry)
     remember(state.guests, event.address, guests, MOST_SOURCES)
 
 
-def _trust(state: State, event: Entry, settings: Settings) -> None:
+def _trust(state: State, event: Entry, detection: Detection, settings: Settings) -> None:
     remember(state.trusted, event.address, event.at, MOST_SOURCES)
     state.points.pop(event.address, None)
     state.offenders.pop(event.address, None)
     shield.note_home(state, event.address, event.at)
-    system = name_system(event.address, settings)
-    for key in (*find_networks(event.address), *([system] if system else [])):
-        remember(state.safe_networks, key, event.at, MOST_NETWORKS)
-        state.networks.pop(key, None)
+    for network in find_networks(event.address):
+        remember(state.safe_networks, network, event.at, MOST_NETWORKS)
+        state.networks.pop(network, None)
+    user = name_account(detection, event.user)
+    note_system(state, event.address, user, event.at, settings)
+    state.networks.pop(name_system(event.address, settings), None)
