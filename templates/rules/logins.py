@@ -31,8 +31,11 @@ from rules.state import (
     Table,
     remember,
 )
-from rules.weights import list_places, name_account
+from rules.weights import is_new_site, list_places, name_account
 
+# In the first week of a site each place is new, and an office must not stay unknown for three typing errors:
+# so many times as many failures are allowed before a login.
+NEWCOMER = 2
 # FortiOS logs one login to the SSL VPN twice: the tunnel's event follows at once.
 SAME_LOGIN = 60
 
@@ -48,7 +51,7 @@ def take_success(
     failures = count_failures(state, source, event.at)
     guesses = failures + count_failures(state, name_guesses(source, user), event.at)
     if source not in logins:
-        if guesses > settings.most_failures:
+        if guesses > settings.most_failures * (NEWCOMER if is_new_site(state, event.at) else 1):
             _doubt(state, source, user, event.at)
             return [Alarm(event.at, source, event.user, guesses)]
         if _count_sources(logins, event.at) >= settings.trust_sources:
