@@ -66,6 +66,6 @@ def note_all_systems(state: State, settings: Settings) -> None:
 
 
 def is_own_system(state: State, system: str, since: float) -> bool:
-    """Return whether a system is a provider of the site's people: with enough logins, the last of them later."""
+    """Return whether a system is a provider of the site's people: with enough logins, the last one later."""
     is_used = state.safe_networks.get(system, float("-inf")) > since
     return is_used and len(state.guests.get(system, ())) >= OWN_LOGINS
