@@ -47,7 +47,7 @@ DEFAULTS: Mapping[str, Limits] = {
     "spray": Limits(3, _DAY, _DAY),
     "lockout": Limits(1, _DAY, _DAY),
     NETWORK: Limits(3, 7 * _DAY, 7 * _DAY),
-    ASN: Limits(3, 14 * _DAY, 30 * _DAY),
+    ASN: Limits(2, 14 * _DAY, 30 * _DAY),
 }
 
 

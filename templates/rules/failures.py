@@ -16,7 +16,14 @@ from rules import shield
 from rules.networks import find_networks, find_party
 from rules.outcomes import Ban
 from rules.settings import ASN, DAY, NETWORK, SPRAY, TRUSTED, Detection, Rule, Settings
-from rules.standing import OFFICE_GUESTS, is_trusted, name_guesses, name_system, note_failure
+from rules.standing import (
+    OFFICE_GUESTS,
+    is_own_system,
+    is_trusted,
+    name_guesses,
+    name_system,
+    note_failure,
+)
 from rules.state import (
     MOST_NETWORKS,
     MOST_OF_A_NETWORK,
@@ -32,9 +39,10 @@ from rules.weights import Reason, name_account, weigh
 SOME_WEIGHT = 0.2
 # The time after a ban in which failures of its source weigh twice as much.
 OFFENCE = 14 * DAY
-# How long a login spares its autonomous system, and how long a banned system is not banned again.
+# How long logins spare a network or all of their system, and how long a banned system is not banned again.
 SYSTEM_TRUST, PAUSE = 30 * DAY, 3600
-# The weights that ban a source and a network; a little less than 1 and 2, since a third is not exact.
+# The weights that ban a source or a system, and a network; a little less than 1 and 2, since a third is not
+# exact.
 WHOLE, NETWORK_WEIGHT = 1 - 1e-9, 2 - 1e-9
 
 
@@ -119,7 +127,7 @@ def _ban_networks(
     for source, network in zip((event.address, *networks), networks):
         if event.at - state.safe_networks.get(network, float("-inf")) < settings.trust_time:
             break
-        if _complete_network(state, network, source, event.at, reason, rule):
+        if _complete_network(state, network, source, event.at, reason, rule, NETWORK_WEIGHT):
             bans.append(_ban(event, NETWORK, network))
     return bans
 
@@ -127,35 +135,37 @@ def _ban_networks(
 def _ban_systems(
     state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
 ) -> list[Ban]:
-    """Return the bans of an autonomous system.
+    """Return the bans of an autonomous system, without its networks from which somebody logged in lately.
 
     Failures until a FortiGate has fetched them ban nothing, nor do those of a day in which it does not.
     """
-    key, systems = name_system(event.address, settings), settings.systems
-    safe_until = state.safe_networks.get(key, float("-inf")) + max(
-        SYSTEM_TRUST, settings.trust_time
-    )
-    pause = PAUSE if is_quiet(state.quiet_hours, event.at) else DAY
-    banned_until = state.offenders.get(key, float("-inf")) + pause
-    if not key or not systems or event.at < max(safe_until, banned_until):
+    key, systems, at = name_system(event.address, settings), settings.systems, event.at
+    pause = PAUSE if is_quiet(state.quiet_hours, at) else DAY
+    if not key or not systems or at < state.offenders.get(key, float("-inf")) + pause:
         return []
-    party = find_party(event.address)
+    spared_since = at - max(SYSTEM_TRUST, settings.trust_time)
+    if is_own_system(state, key, spared_since):
+        return []
+    party, rule = find_party(event.address), detection.rules[ASN]
     sources = [*state.networks.get(key, ()), party]
-    if not _complete_network(state, key, party, event.at, reason, detection.rules[ASN]):
+    if not _complete_network(state, key, party, at, reason, rule, WHOLE):
         return []
-    remember(state.offenders, key, event.at, MOST_SOURCES)
-    networks = systems.list_networks(systems.find(event.address), sources)
-    return [_ban(event, ASN, network) for network in networks]
+    remember(state.offenders, key, at, MOST_SOURCES)
+    return [
+        _ban(event, ASN, network)
+        for network in systems.list_networks(systems.find(event.address), sources)
+        if state.safe_networks.get(network, float("-inf")) <= spared_since
+    ]
 
 
 def _complete_network(
-    state: State, network: str, source: str, at: float, reason: Reason, rule: Rule
+    state: State, network: str, source: str, at: float, reason: Reason, rule: Rule, least: float
 ) -> bool:
-    """Return whether enough sources of a network weigh 2 together; then their weights are used up."""
+    """Return whether enough sources of a network weigh ``least`` together; then their weights are used up."""
     sources = _add_to_network(state, network, source, at, reason, at - rule.find_time)
     if len(sources) < rule.max_retry:
         return False
-    if sum(weight for _, weight in sources.values()) < NETWORK_WEIGHT:
+    if sum(weight for _, weight in sources.values()) < least:
         return False
     del state.networks[network]
     return True

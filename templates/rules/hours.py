@@ -2,10 +2,10 @@
 
 Most of those whom a ban of an autonomous system denies by mistake are somewhere new. Nobody can know from
 where they will log in, but it is known when. So such bans count only in quiet hours: those with the fewest
-logins, as many hours as have 4 % of all logins together. Attackers work around the clock.
+logins, as many hours as have 1.5 % of all logins together. Attackers work around the clock.
 
-Logins of earlier weeks count less. An hour in which nobody logged in counts as half a login, so few logins
-make no hour quiet.
+Logins of earlier weeks count less. An hour in which nobody logged in counts as a quarter of a login, so few
+logins make no hour quiet.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -24,8 +24,8 @@ from rules.state import State
 
 WEEK = 7 * DAY
 # The part of all logins that quiet hours have together.
-MOST = 0.04
-UNSEEN = 0.5
+MOST = 0.015
+UNSEEN = 0.25
 # What the logins so far count when another week begins.
 FADING = 0.75
 

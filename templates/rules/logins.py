@@ -14,7 +14,14 @@ from rules.hours import note_login
 from rules.networks import find_networks
 from rules.outcomes import Alarm, Outcome, Pardon
 from rules.settings import DAY, Detection, Settings
-from rules.standing import OFFICE_GUESTS, count_failures, is_trusted, name_guesses, name_system
+from rules.standing import (
+    OFFICE_GUESTS,
+    count_failures,
+    is_trusted,
+    name_guesses,
+    name_system,
+    note_system,
+)
 from rules.state import (
     MOST_NETWORKS,
     MOST_OF_A_USER,
@@ -24,8 +31,11 @@ from rules.state import (
     Table,
     remember,
 )
-from rules.weights import list_places, name_account
+from rules.weights import is_new_site, list_places, name_account
 
+# In the first week of a site each place is new, and an office must not stay unknown for three typing errors:
+# so many times as many failures are allowed before a login.
+NEWCOMER = 2
 # FortiOS logs one login to the SSL VPN twice: the tunnel's event follows at once.
 SAME_LOGIN = 60
 
@@ -41,7 +51,7 @@ def take_success(
     failures = count_failures(state, source, event.at)
     guesses = failures + count_failures(state, name_guesses(source, user), event.at)
     if source not in logins:
-        if guesses > settings.most_failures:
+        if guesses > settings.most_failures * (NEWCOMER if is_new_site(state, event.at) else 1):
             _doubt(state, source, user, event.at)
             return [Alarm(event.at, source, event.user, guesses)]
         if _count_sources(logins, event.at) >= settings.trust_sources:
@@ -50,7 +60,7 @@ def take_success(
     if user:
         _remember_login(state, user, logins, event)
     is_new = not is_trusted(state, source, event.at, settings)
-    _trust(state, event, settings)
+    _trust(state, event, detection, settings)
     state.failures.pop(source, None)
     return [Pardon(event.at, source, event.user)] if failures or is_new else []
 
@@ -78,12 +88,14 @@ def _remember_login(state: State, user: str, logins: Table[float], event: Entry)
     remember(state.guests, event.address, guests, MOST_SOURCES)
 
 
-def _trust(state: State, event: Entry, settings: Settings) -> None:
+def _trust(state: State, event: Entry, detection: Detection, settings: Settings) -> None:
     remember(state.trusted, event.address, event.at, MOST_SOURCES)
     state.points.pop(event.address, None)
     state.offenders.pop(event.address, None)
     shield.note_home(state, event.address, event.at)
-    system = name_system(event.address, settings)
-    for key in (*find_networks(event.address), *([system] if system else [])):
-        remember(state.safe_networks, key, event.at, MOST_NETWORKS)
-        state.networks.pop(key, None)
+    for network in find_networks(event.address):
+        remember(state.safe_networks, network, event.at, MOST_NETWORKS)
+        state.networks.pop(network, None)
+    user = name_account(detection, event.user)
+    note_system(state, event.address, user, event.at, settings)
+    state.networks.pop(name_system(event.address, settings), None)

@@ -51,8 +51,8 @@ class Settings:
 
     ``trust_days``: how long a login gives trust to its source. ``trust_sources``: how many sources can get
     trust from one user in a day. ``most_failures``: a source that failed more often since its last login
-    gets none. ``logins``: whether FortiGates report logins. ``known_users`` count as if they had logged in.
-    All names are in lower case.
+    gets none; in the first week of a site it may fail twice as often. ``logins``: whether FortiGates report
+    logins. ``known_users`` count as if they had logged in. All names are in lower case.
     ``shield``: off, alarm or auto. ``spared``: networks that the shield never denies.
     ``looked_up``: the file of the networks behind names and URLs of the ignore list; empty for none.
     ``asn_database``: the file from which ``systems`` are read; empty for none.

@@ -36,6 +36,7 @@ class State:
     - ``users``: account list and user to the sources and /24s of the user's logins, with the last time
     - ``trusted``: source to its last login that gave trust
     - ``guests``: source to the users who logged in from it, at most three; with three it is an office
+      (an autonomous system: to pairs of source and user, at most three)
     - ``safe_networks``: network to its last login that gave trust
     - ``failures``: source to the number of its failures since its last login, and the last time
       (a trusted source and user: of the failures of this user there)

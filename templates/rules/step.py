@@ -22,8 +22,9 @@ A network in which three sources weigh 2 together within a week is banned, unles
 from it lately. In an IPv6 /48 each /56 is one source, because a household has a /56. A source from which
 somebody logged in lately is trusted: only ``trusted`` counts it.
 
-With a database of autonomous systems, a system in which three sources weigh 2 together is banned as well,
-unless somebody logged in from it within thirty days. All of an IPv6 /48 is one source there. The feed
+With a database of autonomous systems, a system in which two sources weigh 1 together is banned as well,
+except the networks of the database from which somebody logged in within thirty days. Three logins of
+different users or from different sources spare all of it. All of an IPv6 /48 is one source there. The feed
 holds such bans in quiet hours only; see hours.py.
 
 The step uses no clock and no randomness: the same events give the same lines, so a service that was

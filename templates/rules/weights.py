@@ -69,7 +69,7 @@ def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: S
     if TRAP in detection.rules and (is_trap or not _PLAUSIBLE.match(name)):
         return _reason(detection, TRAP)
     reason = _reason(detection, UNKNOWN)
-    is_new = event.at - state.first_at < WEEK or not settings.logins
+    is_new = is_new_site(state, event.at) or not settings.logins
     if is_new and event.reason not in NO_SUCH_USER:
         return Reason(reason.weight * FIRST_WEEK, UNKNOWN, min(DAY, reason.lasts))
     return reason
@@ -83,6 +83,11 @@ def _count_strangers(state: State, user: str, event: Entry, detection: Detection
     remember(state.sprays, user, sources, MOST_USERS)
     forget_before(sources, event.at - rule.find_time)
     return len(sources) >= rule.max_retry
+
+
+def is_new_site(state: State, at: float) -> bool:
+    """Return whether a site is in its first week, in which it does not know its people yet."""
+    return at - state.first_at < WEEK
 
 
 def list_places(source: str) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from rules.rulelog import RuleLog, write_line
 from rules.settings import Settings
 from rules.shielding import Shielding
 from rules.spool import Spool
+from rules.standing import note_all_systems
 from rules.state import State
 from rules.step import Alarm, Ban, Outcome, step
 from rules.trusted import TrustedFile
@@ -96,6 +97,7 @@ class Worker:
         self._renewed_at = 0.0
         self._rules.repair()
         self._events = self._recover()
+        note_all_systems(self._state, self._settings)
         self.save()  # from here on recovery is exact
 
     def _recover(self) -> Follower:
@@ -160,6 +162,7 @@ class Worker:
             return
         self._renewed_at = now
         self._settings = replace(self._settings, systems=self._database.open())
+        note_all_systems(self._state, self._settings)
         # a kill must not have events read again that were judged by the older one
         self.save()
 

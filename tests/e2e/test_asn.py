@@ -56,7 +56,7 @@ def fail(site: LabSite, *addresses: str) -> None:
     site.host.console(["tee", "-a", "/var/log/banstitch/events.log"], stdin=lines, check=True)
 
 
-def test_three_sources_ban_their_system_and_the_rule_can_be_turned_off(
+def test_two_sources_ban_their_system_and_the_rule_can_be_turned_off(
     anywhere: LabSite, tmp_path: Path
 ) -> None:
     site = anywhere
@@ -64,8 +64,8 @@ def test_three_sources_ban_their_system_and_the_rule_can_be_turned_off(
     put_database(site, tmp_path)
     applied = site.run("apply", "-y")
     assert applied.code == 0, applied.out + applied.err
-    fail(site, "45.1.1.1", "45.1.2.1")
-    assert within(60, lambda: {"45.1.1.1", "45.1.2.1"} <= feed(site))
+    fail(site, "45.1.1.1")
+    assert within(60, lambda: "45.1.1.1" in feed(site))
     assert not NETWORKS & feed(site)
     fail(site, "2a0c:1b3:7:7::/64")
     assert within(60, lambda: feed(site) >= NETWORKS)

@@ -44,8 +44,8 @@ def _swarm(names: attacks.Names, days: float, pause: float) -> Attack:
 
 CAMPAIGNS = (
     Campaign("quiet", rest, most_denied=3),
-    # A new site that begins on such a day takes telephones with old passwords for guessers: one more than
-    # on any other quiet day is denied.
+    # A new site that begins on such a day takes telephones with old passwords for guessers. Four people are
+    # denied with seed 1, and up to 16 with others, where a telephone shares its address with colleagues.
     Campaign(
         "quiet, passwords changed on the first day",
         rest,
@@ -83,11 +83,11 @@ CAMPAIGNS = (
         "24,000 addresses, names of employees",
         _swarm(attacks.choose_employee, 14, 13 * DAY),
         8,
-        with_systems=29,
+        with_systems=30,
         with_shield=90,
     ),
     Campaign("24,000 addresses, mixed names", _swarm(attacks.choose_mixed, 7, 12 * HOUR), 20),
-    Campaign("residential proxies", attacks.attack_from_homes, 58, with_systems=61, with_shield=90),
+    Campaign("residential proxies", attacks.attack_from_homes, 58, with_systems=64, with_shield=90),
     Campaign("IPsec dial-up", attacks.attack_ipsec, 25, Site(IPSEC), with_systems=37),
     Campaign("SAML", attacks.attack_saml, 29, Site(has_saml=True), with_systems=33),
 )

@@ -170,7 +170,7 @@ def write_systems(folder: Path) -> dict[str, Any]:
     """Return the parts of a site that bans autonomous systems, with a database in ``folder``."""
     path = folder / "asn.mmdb"
     write_database(path, {"45.1.0.0/16": 64501, "45.3.0.0/16": 64501, "9.9.0.0/16": 64509})
-    rules = {"plain": [3, 600], "trap": [1, 600], "asn": [3, DAY]}
+    rules = {"plain": [3, 600], "trap": [1, 600], "asn": [2, DAY]}
     detection = {"rules": rules, "accounts": "users", "no_traps": []}
     known = {"known_users": [], "trust_days": 14, "trust_sources": 5, "most_failures": 1.5}
     settings = {"detections": {DETECTION: detection}, "trap_users": ["admin"], **known}
@@ -188,17 +188,17 @@ def write_systems(folder: Path) -> dict[str, Any]:
     return {"rules": {**settings, "asn_database": str(path)}, "jails": jails}
 
 
-def test_all_of_a_system_is_kept_out_once_three_of_its_sources_are_suspicious(
+def test_all_of_a_system_is_kept_out_once_two_of_its_sources_are_suspicious(
     tmp_path: Path,
 ) -> None:
-    entries = [fail(n, f"45.1.{n}.1", "admin") for n in range(3)]
+    entries = [fail(n, f"45.1.{n}.1", "admin") for n in range(2)]
     entries += [fail(100, "45.3.7.7", "bob"), fail(100, "9.9.9.9", "bob")]
     found = replay(*entries, **write_systems(tmp_path))
     assert [(ban.key, ban.jail.rule) for ban in found.bans] == [
         ("45.1.0.0/16", "asn"),
         ("45.3.0.0/16", "asn"),
     ]
-    assert (found.kept_out, found.let_through) == (1, 4)
+    assert (found.kept_out, found.let_through) == (1, 3)
 
 
 def test_a_database_that_is_not_here_is_an_error_with_a_remedy(tmp_path: Path) -> None:
@@ -241,14 +241,14 @@ def test_a_ban_of_a_system_counts_in_quiet_hours_only(tmp_path: Path) -> None:
         for number in range(400)
     ]
     night = midnight + 9 * DAY
-    entries += [fail(night + n, f"45.1.{n}.1", "admin") for n in range(3)]
+    entries += [fail(night + n, f"45.1.{n}.1", "admin") for n in range(2)]
     entries += [
         fail(night + 8 * HOUR, "45.3.7.7", "bob"),
         fail(night + 9.5 * HOUR, "45.3.7.7", "bob"),
         fail(night + 11 * HOUR, "45.3.7.7", "bob"),
     ]
     found = replay(*entries, **write_systems(tmp_path))
-    assert (found.kept_out, found.let_through) == (2, 4)
+    assert (found.kept_out, found.let_through) == (2, 3)
     rows = [row for row in build_document([found])["bans"] if row["network"] == "45.3.0.0/16"]
     times = [((row["at"] - T0 - night) / HOUR, (row["until"] - T0 - night) / HOUR) for row in rows]
-    assert times == [(pytest.approx(2 / HOUR), 9.0), (10.0, pytest.approx(24 + 2 / HOUR))]
+    assert times == [(pytest.approx(1 / HOUR), 9.0), (10.0, pytest.approx(24 + 1 / HOUR))]

@@ -63,7 +63,7 @@ def test_a_database_turns_the_rule_on_where_networks_are_counted() -> None:
     assert "banstitch-ipsec_psk_failed-asn" not in list_jails(found)
     document = json.loads(file(found, "/etc/banstitch/rules.json"))
     assert document["asn_database"] == DATABASE
-    assert document["detections"][NAME]["rules"]["asn"] == [3, 14 * 86400]
+    assert document["detections"][NAME]["rules"]["asn"] == [2, 14 * 86400]
 
 
 def test_the_rule_can_be_turned_off_for_a_detection() -> None:

@@ -89,12 +89,13 @@ def test_few_logins_make_no_hour_quiet() -> None:
 
 
 def test_an_hour_with_a_few_logins_is_quiet_and_one_with_many_is_not(site: Site) -> None:
-    for day, people in ((20, 10), (21, 900)):
+    log_in_by_day(site, 14, first_day=14)
+    for day, people in ((34, 10), (35, 900)):
         site.now = MIDNIGHT + day * DAY + 22 * HOUR
         for number in range(people):
             site.log_in(OFFICE, f"user{number}")
-    assert is_quiet_at(site, 27, 22.5)
-    assert not is_quiet_at(site, 28, 22.5)
+    assert is_quiet_at(site, 41, 22.5)
+    assert not is_quiet_at(site, 42, 22.5)
 
 
 def test_people_who_log_in_around_the_clock_leave_few_quiet_hours() -> None:

@@ -14,6 +14,7 @@ from tests.unit.rules.step_model import (
     MINUTE,
     SETTINGS,
     SSLVPN,
+    WEEK,
     Site,
     has_alarm,
     has_pardon,
@@ -245,3 +246,23 @@ def test_a_login_of_a_trusted_source_without_failures_says_nothing(site: Site) -
 def test_an_alarm_is_no_pardon(site: Site) -> None:
     site.fail_often(3, STRANGE, "alice")
     assert not has_pardon(site.log_in(STRANGE, "alice"))
+
+
+def test_in_the_first_week_an_office_is_trusted_although_its_first_user_mistyped_often() -> None:
+    site = Site(is_new=True)
+    site.fail_often(5, OFFICE, "alice")
+    assert not has_alarm(site.log_in(OFFICE, "alice"))
+    assert site.fail_often(9, OFFICE, "bob") == [f"trusted {OFFICE}"] * 9
+
+
+def test_in_the_first_week_a_login_after_more_failures_than_plain_takes_is_an_alarm() -> None:
+    site = Site(is_new=True)
+    site.fail_often(6, STRANGE, "alice")
+    assert has_alarm(site.log_in(STRANGE, "alice"))
+
+
+def test_after_the_first_week_a_login_after_three_failures_is_an_alarm() -> None:
+    site = Site(is_new=True)
+    site.now += WEEK
+    site.fail_often(3, STRANGE, "alice", after=MINUTE)
+    assert has_alarm(site.log_in(STRANGE, "alice"))
