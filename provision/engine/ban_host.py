@@ -12,6 +12,7 @@ from typing import TypeVar
 from provision.desired import collect, running_site
 from provision.desired.host_paths import TOKENS
 from provision.desired.summary import summarize_settings
+from provision.engine.kept_session import KeptSession
 from provision.engine.progress import (
     Target,
     check_converged,
@@ -66,17 +67,23 @@ class BanHostRun:
         # without python3 the agent cannot run, so nothing could be observed
         self._lacks_python = False
         self._digest = ""
+        self._session = KeptSession(self._site.ban_host.login, run.access)
 
     @contextmanager
     def _connect(self) -> Iterator[BanHostSession]:
-        with BanHostSession(self._site.ban_host.login, self._run.access) as host:
+        with self._session.use() as host:
+            before = host.execs
             try:
                 yield host
             finally:
-                self.target.execs += host.execs
+                self.target.execs += host.execs - before
+
+    def close(self) -> None:
+        """Close the connection, if one is open."""
+        self._session.close()
 
     def ask(self, request: Request[Answer]) -> Answer:
-        """Send ``request`` to the agent over a new connection, and return its answer."""
+        """Send ``request`` to the agent, and return its answer."""
         with self._connect() as host:
             return host.ask(request)
 

@@ -97,6 +97,9 @@ class FakeBanHost:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def is_open(self) -> bool:
+        return (self._name, "is open") not in self._world.faults
+
     def ask(self, request: Request[Any]) -> Any:
         self.execs += 1
         self._world.asked(self._name, request.do)
