@@ -39,7 +39,8 @@ def apply_steps(request: Apply) -> Applied:
     """
     with memory.Lock(exclusive=True):
         before = memory.load()
-        now, taken = observe_host(request.observe), request.steps
+        now = observe_host(request.observe)
+        taken: Sequence[Step] = request.steps
         if before is None and compute_bare_digest(now) == request.seen:
             taken = _leave_out_packages(taken, now.packages)
         elif now.digest != request.seen:

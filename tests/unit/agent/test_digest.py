@@ -144,7 +144,7 @@ def test_the_digest_of_a_bare_host_depends_on_what_its_plan_assumes() -> None:
     installed = from_json(Observed, {**bare, "packages": {"fail2ban": True, "python3": True}})
     release = from_json(Observed, {**bare, "facts": {**SEEN["facts"], "system": "Debian 12"}})
     assert len({compute_bare_digest(each) for each in (seen, installed, release)}) == 1
-    others = (
+    others: tuple[dict[str, Any], ...] = (
         {"paths": SEEN["paths"]},
         {"users": {"banstitch": False}},
         {"services": {}},
