@@ -12,6 +12,7 @@ from typing import TypeVar
 from provision.desired import collect, running_site
 from provision.desired.host_paths import TOKENS
 from provision.desired.summary import summarize_settings
+from provision.engine.kept_session import KeptSession
 from provision.engine.progress import (
     Target,
     check_converged,
@@ -66,17 +67,23 @@ class BanHostRun:
         # without python3 the agent cannot run, so nothing could be observed
         self._lacks_python = False
         self._digest = ""
+        self._session = KeptSession(self._site.ban_host.login, run.access)
 
     @contextmanager
     def _connect(self) -> Iterator[BanHostSession]:
-        with BanHostSession(self._site.ban_host.login, self._run.access) as host:
+        with self._session.use() as host:
+            before = host.execs
             try:
                 yield host
             finally:
-                self.target.execs += host.execs
+                self.target.execs += host.execs - before
+
+    def close(self) -> None:
+        """Close the connection, if one is open."""
+        self._session.close()
 
     def ask(self, request: Request[Answer]) -> Answer:
-        """Send ``request`` to the agent over a new connection, and return its answer."""
+        """Send ``request`` to the agent, and return its answer."""
         with self._connect() as host:
             return host.ask(request)
 
@@ -120,7 +127,7 @@ class BanHostRun:
             observed = fill_contents(answer, self._resources)
         except NoPython as error:
             self._lacks_python = True
-            observed = assume_untouched(self._resources, error.sshd_jail_without_log)
+            observed = assume_untouched(self._resources, error.sshd_jail_without_log, error.clock)
         self._remember(observed)
         self.is_outdated = not self._selected.linux and self._compare_service(observed)
         return observed
@@ -146,7 +153,7 @@ class BanHostRun:
         self._digest = observed.digest
         if self._run.verb == "teardown":
             return removal.teardown(observed, self._run.purge_data, self._run.keep_packages)
-        now = None if self._lacks_python else time.time()
+        now = time.time() if observed.clock else None
         plan = planner.plan(self._resources, observed, self._run.adopt, now)
         return planner.with_python(plan) if self._lacks_python else plan
 
@@ -170,24 +177,30 @@ class BanHostRun:
         if approved is None:
             return
         with self._connect() as host:
-            if PYTHON in approved.steps:
-                observed = self._continue_after_python(host, approved)
-            else:
-                observed = self._apply(host, approved)
+            observed = self._apply(host, approved)
         self.target.made = approved.changes
         check_converged(self._make_plan(observed))
 
     def _apply(self, host: BanHostSession, approved: TargetPlan) -> Observed:
-        """Send the approved steps, and once more if the host changed but its plan did not."""
-        answer = self._send(host, self._fill_steps(approved), approved.seen)
+        """Send the approved steps, and once more if the host changed but its plan did not.
+
+        The plan of a host without python3 assumes that it was never touched.
+        """
+        steps, outcome = self._fill_steps(approved), "nothing was changed"
+        if PYTHON in approved.steps:
+            self._install_python(host)
+            outcome = "python3 was installed and nothing else was changed"
+        answer = self._send(host, steps, approved.seen)
         if answer.moved:
-            steps = self._check_approved(answer.observed)
-            return self._apply_at_once(host, steps)
+            if PYTHON in approved.steps:
+                self.target.approved = without_python(approved, answer.observed.packages)
+            steps = self._check_approved(answer.observed, outcome)
+            return self._apply_at_once(host, steps, outcome)
         self._remember(answer.observed)
         return answer.observed
 
     def _apply_at_once(
-        self, host: BanHostSession, steps: tuple[Step, ...], outcome: str = "nothing was changed"
+        self, host: BanHostSession, steps: tuple[Step, ...], outcome: str
     ) -> Observed:
         answer = self._send(host, steps, self._digest)
         self._remember(answer.observed)
@@ -204,8 +217,9 @@ class BanHostRun:
         return replace(answer, observed=fill_contents(answer.observed, self._resources))
 
     def _fill_steps(self, approved: TargetPlan) -> tuple[Step, ...]:
+        steps = (json.loads(step) for step in approved.steps if step != PYTHON)
         try:
-            return fill_steps(tuple(map(json.loads, approved.steps)), self._resources)
+            return fill_steps(tuple(steps), self._resources)
         except ValueError as error:
             raise Failed(f"{error}; nothing was sent", "make a new plan") from None
 
@@ -219,16 +233,11 @@ class BanHostRun:
         check_plan_unchanged(self.target, now, outcome)
         return plan.steps
 
-    def _continue_after_python(self, host: BanHostSession, approved: TargetPlan) -> Observed:
-        """Install python3, observe the host for the first time, and apply the plan if it is unchanged."""
+    def _install_python(self, host: BanHostSession) -> None:
         waited = host.install_python()
         if waited:
             self.target.notes.append(waited)
         self._lacks_python = False
-        observed = self._observe(host)
-        self.target.approved = without_python(approved, observed.packages)
-        outcome = "python3 was installed and nothing else was changed"
-        return self._apply_at_once(host, self._check_approved(observed, outcome), outcome)
 
     # --- records -----------------------------------------------------------------------------
 

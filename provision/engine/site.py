@@ -7,6 +7,7 @@ approved plan. Both take and return values that can be pickled, so each may run 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,10 @@ class SiteRun:
 
     def plan(self) -> SitePlan:
         """Observe and compare; change nothing."""
+        with closing(self._host):
+            return self._plan()
+
+    def _plan(self) -> SitePlan:
         parts: list[BanHostRun | FortiGateRun] = [self._host, *self._fortigates]
         for part in parts:
             with capture_errors(part.target):
@@ -167,10 +172,11 @@ class SiteRun:
     def apply(self, approved: SitePlan) -> SiteResult:
         """Make the approved changes, at the ban host first, or last at a teardown; stop where one fails."""
         self._begin(approved)
-        if self._run.verb == "teardown":
-            self._tear_down()
-        else:
-            self._deploy()
+        with closing(self._host):
+            if self._run.verb == "teardown":
+                self._tear_down()
+            else:
+                self._deploy()
         return SiteResult(
             self._selected.site.name,
             tuple(part.target.to_result(self._run.verb) for part in self._order_parts()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from provision.linux.agent.digest import compute_bare_digest
 from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.state import Facts, Observed, ServiceState
 from provision.linux.kinds.file import File, encode_content
@@ -42,10 +43,15 @@ def fill_contents(observed: Observed, desired: Sequence[Resource]) -> Observed:
     return replace(observed, paths={**states, **filled}, as_desired=[])
 
 
-def assume_untouched(desired: Sequence[Resource], sshd_jail_without_log: bool = True) -> Observed:
-    """Return the assumed observation of a host on which the agent cannot run yet: nothing of ours exists."""
+def assume_untouched(
+    desired: Sequence[Resource], sshd_jail_without_log: bool = True, clock: float = 0
+) -> Observed:
+    """Return the assumed observation of a host on which the agent cannot run yet: nothing of ours exists.
+
+    ``clock``: the time there; 0 if it is unknown.
+    """
     asked = build_request(desired)
-    return Observed(
+    assumed = Observed(
         facts=Facts("", True, True, sshd_jail_without_log),
         paths=dict.fromkeys([*asked.paths, *asked.sealed]),
         packages=dict.fromkeys(asked.packages, False),
@@ -61,6 +67,7 @@ def assume_untouched(desired: Sequence[Resource], sshd_jail_without_log: bool = 
         foreign={},
         manifest=None,
         package_lock="",
-        clock=0,
+        clock=clock,
         digest="",
     )
+    return replace(assumed, digest=compute_bare_digest(assumed))

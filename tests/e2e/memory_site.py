@@ -13,7 +13,7 @@ from typing import Any, Self
 from unittest.mock import patch
 
 from provision.desired import collect
-from provision.engine import ban_host
+from provision.engine import kept_session
 from provision.engine.run import Job, Process
 from provision.engine.site import apply_site, plan_site
 from provision.inventory import loader
@@ -54,6 +54,9 @@ class MemoryHost:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+    def is_open(self) -> bool:
+        return True
 
     def ask(self, request: Request[Any]) -> Any:
         """Answer as the agent would, as far as FortiGates need it."""
@@ -152,7 +155,7 @@ class MemorySite:
         """The plan that an operator is shown."""
         (name,) = job.sites
         with patch.object(
-            ban_host, "BanHostSession", lambda *_: MemoryHost(self.records, self._deployed)
+            kept_session, "BanHostSession", lambda *_: MemoryHost(self.records, self._deployed)
         ):
             return plan_site(name, job, Process(codes=self.codes))
 
@@ -160,7 +163,7 @@ class MemorySite:
         """What becomes of the FortiGate once the operator said yes to a plan."""
         (name,) = job.sites
         with patch.object(
-            ban_host, "BanHostSession", lambda *_: MemoryHost(self.records, self._deployed)
+            kept_session, "BanHostSession", lambda *_: MemoryHost(self.records, self._deployed)
         ):
             return _of_unit(apply_site(name, job, approved, Process(codes=self.codes)))
 

@@ -18,7 +18,7 @@ import pytest
 
 from provision.cli.main import main
 from provision.desired import collect
-from provision.engine import ban_host
+from provision.engine import kept_session
 from provision.inventory import loader
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.kinds.resource import Resource
@@ -109,7 +109,7 @@ def test_a_site_is_deployed_and_removed_a_screen_at_a_time(
 ) -> None:
     world = World(faults={("bh1", "observe"): NoPython("no python3")})
     world.host.facts["sshd_jail_without_log"] = True
-    monkeypatch.setattr(ban_host, "BanHostSession", lambda *args: BareHost(world, *args))
+    monkeypatch.setattr(kept_session, "BanHostSession", lambda *args: BareHost(world, *args))
     site = Deployment(
         tmp_path / "inventory", units, capsys, detection_enabled=detections, receiver_port=5443
     )
@@ -153,7 +153,7 @@ def test_an_apply_whose_output_is_lost_is_complete_and_gives_its_leases_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = World()
-    monkeypatch.setattr(ban_host, "BanHostSession", lambda *args: BareHost(world, *args))
+    monkeypatch.setattr(kept_session, "BanHostSession", lambda *args: BareHost(world, *args))
     with start_simulator("7.4.8", ()) as unit:
         site = Deployment(tmp_path / "inventory", [unit], capsys)
         with Path("/dev/full").open("w") as full, monkeypatch.context() as lost:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from provision.linux.agent import STATE, data, host, meanwhile, memory, steps
+from provision.linux.agent.digest import compute_bare_digest
 from provision.linux.agent.host import HostError, run
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import file, package, service
@@ -22,7 +23,7 @@ from provision.linux.agent.protocol.answers import Applied
 from provision.linux.agent.protocol.bounds import PATH_KINDS
 from provision.linux.agent.protocol.requests import Apply
 from provision.linux.agent.protocol.state import ServiceState
-from provision.linux.agent.protocol.steps import BringUp, PutFiles, Step
+from provision.linux.agent.protocol.steps import BringUp, Install, PutFiles, Step
 from provision.linux.agent.protocol.wire import to_json
 from provision.linux.agent.units import read_running
 
@@ -39,14 +40,17 @@ def apply_steps(request: Apply) -> Applied:
     with memory.Lock(exclusive=True):
         before = memory.load()
         now = observe_host(request.observe)
-        if now.digest != request.seen:
+        taken: Sequence[Step] = request.steps
+        if before is None and compute_bare_digest(now) == request.seen:
+            taken = _leave_out_packages(taken, now.packages)
+        elif now.digest != request.seen:
             with suppress(OSError):  # taking the lock may have made it
                 os.rmdir(STATE)
             return Applied(moved=True, notes=[], observed=now)
         journal = Journal(copy.deepcopy(before) if before else memory.new())
-        units = _read_units(request.steps)
+        units = _read_units(taken)
         try:
-            _take_all(request.steps, journal, units)
+            _take_all(taken, journal, units)
         except Exception as error:  # whatever the error was, nothing may stay half done
             reason = _in_words(error)
             if request.verb == "teardown":
@@ -55,6 +59,17 @@ def apply_steps(request: Apply) -> Applied:
                 ) from error
             raise HostError(reason + "\n" + _roll_back(journal, before, units)) from error
         return Applied(False, journal.notes, observe_host(request.observe))
+
+
+def _leave_out_packages(taken: Sequence[Step], installed: Mapping[str, bool]) -> Sequence[Step]:
+    """Return the steps without packages that are installed: apt would note that they were asked for."""
+    wanted = [
+        replace(step, packages=tuple(name for name in step.packages if not installed.get(name)))
+        if isinstance(step, Install)
+        else step
+        for step in taken
+    ]
+    return [step for step in wanted if not isinstance(step, Install) or step.packages]
 
 
 def _take_all(taken: Sequence[Step], journal: Journal, units: Units) -> None:
@@ -71,7 +86,7 @@ def _take_all(taken: Sequence[Step], journal: Journal, units: Units) -> None:
             steps.take(step, journal)
     finally:
         if journal.fail2ban_check is not None:
-            journal.fail2ban_check.wait()
+            journal.fail2ban_check.drop()
     _finish(journal)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from provision.linux.agent.protocol.state import Observed
@@ -37,6 +38,16 @@ def compute_digest(observed: Observed, contents: Mapping[str, str]) -> str:
         # not on disk yet, so each observation makes another key
         kept["manifest"] = _leave_out(manifest, "fortigates", "key")
     return hashlib.sha256(json.dumps(kept, default=encode, sort_keys=True).encode()).hexdigest()
+
+
+def compute_bare_digest(observed: Observed) -> str:
+    """Return the digest of a host without a manifest, whatever its release and its packages are.
+
+    The controller computes it of what it assumes while a host has no Python to be observed with. Its plan
+    depends on a package only where that is installed.
+    """
+    facts = replace(observed.facts, system="")
+    return compute_digest(replace(observed, facts=facts, packages={}, manifest=None), {})
 
 
 def _leave_out(form: object, *names: str) -> object:

@@ -17,7 +17,7 @@ PAUSE = 0.1
 
 
 def is_accepted_early(
-    overlay: dict[str, bytes], leave_out: Sequence[str], installed: Event
+    overlay: dict[str, bytes], leave_out: Sequence[str], installed: Event, unwanted: Event
 ) -> bool:
     """Return whether fail2ban accepts the configuration before all packages are ``installed``.
 
@@ -27,7 +27,7 @@ def is_accepted_early(
     while not installed.is_set():
         if _is_configured():
             with suppress(OSError):  # a package may remove a file while it is copied
-                if not check_fail2ban(overlay, leave_out):
+                if not check_fail2ban(overlay, leave_out, unwanted):
                     return True
             installed.wait()
         installed.wait(PAUSE)
@@ -41,10 +41,15 @@ def _is_configured() -> bool:
     return "jail.conf" in theirs and not any(name.endswith(".dpkg-new") for name in theirs)
 
 
-def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> str:
+def check_fail2ban(
+    overlay: dict[str, bytes],
+    leave_out: Sequence[str] = (),
+    unwanted: Event | None = None,
+) -> str:
     """Return fail2ban's own verdict on /etc/fail2ban as it would be; empty when it accepts it.
 
-    ``overlay``: contents by path that would be there, ``leave_out``: paths that would not.
+    ``overlay``: contents by path that would be there, ``leave_out``: paths that would not. The check ends
+    at once when ``unwanted`` is set.
     """
     real = fail2ban.CONFIGURATION
     with tempfile.TemporaryDirectory(prefix="banstitch-") as folder:
@@ -59,5 +64,5 @@ def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> 
             os.makedirs(os.path.dirname(copy), exist_ok=True)
             with open(copy, "wb") as file:
                 file.write(content)
-        verdict = run(["fail2ban-client", "-c", shadow, "-t"], timeout=60)
+        verdict = run(["fail2ban-client", "-c", shadow, "-t"], timeout=60, unwanted=unwanted)
     return "" if verdict.status == 0 else verdict.output.replace(shadow, real)

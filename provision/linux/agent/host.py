@@ -8,11 +8,15 @@ import os
 import pwd
 import stat
 import subprocess
+import time
 from collections.abc import Sequence
+from threading import Event
 from typing import NamedTuple
 
 # Seconds. A package download on a slow line is the longest thing that may happen.
 PROGRAM_TIMEOUT = 900
+# Seconds between two looks whether a program is still wanted.
+PAUSE = 0.1
 # Bytes. A file of 300,000 bans takes 20 MB.
 LARGEST_READ = 64 << 20
 # Hidden, and with an ending that logrotate, systemd and fail2ban all pass over.
@@ -47,26 +51,49 @@ class Ran(NamedTuple):
     output: str
 
 
-def run(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT, **extra: str) -> Ran:
-    """Run ``argv`` in a neutral locale; ``extra`` are environment variables."""
+def run(
+    argv: Sequence[str],
+    timeout: float = PROGRAM_TIMEOUT,
+    unwanted: Event | None = None,
+    **extra: str,
+) -> Ran:
+    """Run ``argv`` in a neutral locale; ``extra`` are environment variables.
+
+    The program is killed after ``timeout`` seconds, or when ``unwanted`` is set.
+    """
     environment = dict(os.environ, LC_ALL="C.UTF-8", DEBIAN_FRONTEND="noninteractive", **extra)
     environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
-            timeout=timeout,
-            check=False,
-        )
+        ) as process:
+            output = _communicate(process, timeout, unwanted)
     except FileNotFoundError:
         return Ran(127, argv[0] + ": not installed")
     except subprocess.TimeoutExpired as error:
         text = (error.stdout or b"").decode("utf-8", "replace")
         return Ran(124, f"{text}\n{argv[0]}: did not end within {timeout:.0f} s")
-    return Ran(done.returncode, done.stdout.decode("utf-8", "replace").strip())
+    return Ran(process.returncode, output.decode("utf-8", "replace").strip())
+
+
+def _communicate(process: subprocess.Popen[bytes], timeout: float, unwanted: Event | None) -> bytes:
+    """Return the output of a program that ends in time; kill it and raise TimeoutExpired otherwise."""
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return process.communicate(timeout=min(left, PAUSE) if unwanted else left)[0]
+            except subprocess.TimeoutExpired:
+                if unwanted is None or unwanted.is_set() or left <= PAUSE:
+                    raise
+    except BaseException:
+        process.kill()
+        raise
 
 
 def must(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> str:

@@ -247,12 +247,14 @@ def _filled(what: str, remedy: str, login: Login) -> Unreachable:
 class NoPython(Failed):
     """The host has no python3 that could run the agent.
 
-    ``sshd_jail_without_log``: see sshd_jail.py of the agent, which cannot be asked.
+    ``sshd_jail_without_log``: see sshd_jail.py of the agent, which cannot be asked. ``clock``: the time
+    there, in seconds of the epoch, or 0 if it is unknown.
     """
 
-    def __init__(self, what: str, sshd_jail_without_log: bool = True) -> None:
+    def __init__(self, what: str, sshd_jail_without_log: bool = True, clock: float = 0) -> None:
         super().__init__(what)
         self.sshd_jail_without_log = sshd_jail_without_log
+        self.clock = clock
 
 
 def no_python(outcome: Outcome, login: Login, pythons: Sequence[str]) -> TargetError:
@@ -260,7 +262,12 @@ def no_python(outcome: Outcome, login: Login, pythons: Sequence[str]) -> TargetE
     statuses = [
         int(number) for word, number in outcome.said if word == "python" and number.isdigit()
     ]
-    absent = NoPython(f"{login.host} has no python3", "nosshdlog" in outcome.messages)
+    time = outcome.messages["nopython"]
+    absent = NoPython(
+        f"{login.host} has no python3",
+        "nosshdlog" in outcome.messages,
+        int(time) if time.isdigit() else 0,
+    )
     if pythons[0] in launch.PYTHONS and statuses[:1] in ([], [127], [launch.INCOMPLETE]):
         return absent
     named = "set ansible_python_interpreter to another Python of 3.9 or later"

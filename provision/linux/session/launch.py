@@ -82,10 +82,11 @@ _TRY = (
     f't() {{ {_ENVIRONMENT} "$@" -IS -c "$c" "$0"; s=$?; case $s in 0) exit;; esac; '
     f'echo "$0:python:$s"; [ $s -lt 128 ] && [ $s != {OVER} ] || exit $s; }}; '
 )
-# If the agent cannot run, the shell makes the check of sshd_jail.py for a host without fail2ban.
+# If the agent cannot run, the shell makes the check of sshd_jail.py for a host without fail2ban, and tells
+# the time.
 _NO_PYTHON = (
     "[ -e /var/log/auth.log ] || { . /etc/os-release; "
-    'case $VERSION_ID in 11|12) echo "$0:nosshdlog";; esac; }; echo "$0:nopython"'
+    'case $VERSION_ID in 11|12) echo "$0:nosshdlog";; esac; }; echo "$0:nopython:$(date +%s)"'
 )
 
 

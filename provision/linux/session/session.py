@@ -7,6 +7,7 @@ back is limited in time and bytes, and only text that is known to be harmless is
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -35,6 +36,9 @@ CHANGING = 3600
 # prompt of sudo appears on a terminal, which drops what was typed before it.
 STARTING = 120
 PROMPTING = 10
+# Seconds in which a program that has answered ends, and seconds between two looks whether it has.
+ENDING = 10
+PAUSE = 0.05
 # Bytes until then: room for sudo's lecture and a banner. With more, something else is wrong.
 MOST_BEFORE = 1 << 16
 # Bytes of the output of an installation.
@@ -77,6 +81,10 @@ class BanHostSession:
 
     def __exit__(self, *_: object) -> None:
         self._access.give_back(self._login, self._client)
+
+    def is_open(self) -> bool:
+        """Return whether programs can be started in this session."""
+        return self._client.is_open()
 
     def ask(self, request: Request[Answer]) -> Answer:
         """Send one request to the agent and return its validated answer.
@@ -198,13 +206,18 @@ class BanHostSession:
             return Outcome(status, tuple(exchange.said), *exchange.others), answer
 
     def _open(self, transport: Any) -> Any:
-        try:
-            return transport.open_session(timeout=DEFAULT_TIMEOUT)
-        except ChannelException as error:
-            raise Unreachable(
-                f"the SSH server of this host opens no session for {self._login.user}",
-                "check MaxSessions in its sshd_config",
-            ) from error
+        """Open a channel; with MaxSessions 1 this waits until the program of the last one has ended."""
+        last = time.monotonic() + (ENDING if self.execs > 1 else 0)
+        while True:
+            try:
+                return transport.open_session(timeout=DEFAULT_TIMEOUT)
+            except ChannelException as error:
+                if time.monotonic() >= last:
+                    raise Unreachable(
+                        f"the SSH server of this host opens no session for {self._login.user}",
+                        "check MaxSessions in its sshd_config",
+                    ) from error
+                time.sleep(PAUSE)
 
     def _start(self, channel: Any, command: str) -> None:
         channel.settimeout(CHANGING)

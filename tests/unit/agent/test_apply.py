@@ -6,23 +6,33 @@ import base64
 import os
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
-from provision.linux.agent import apply, checkers, host, memory, steps
+from provision.linux.agent import (
+    apply,
+    checkers,
+    fail2ban,
+    fail2ban_check,
+    host,
+    memory,
+    steps,
+)
 from provision.linux.agent.checkers import CHECK
 from provision.linux.agent.host import HostError, Ran
-from provision.linux.agent.kinds import file, service
+from provision.linux.agent.kinds import file, package, service
 from provision.linux.agent.protocol.answers import Applied
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.requests import Apply
-from provision.linux.agent.protocol.state import Observed, ServiceState
+from provision.linux.agent.protocol.state import Facts, Observed, ServiceState
 from provision.linux.agent.protocol.steps import (
     AwaitJail,
     BringUp,
     Forget,
+    Install,
     NewFile,
     PutFiles,
     Step,
@@ -141,6 +151,51 @@ def test_a_host_that_is_not_as_it_was_seen_is_not_changed(
     monkeypatch.setattr(apply, "observe_host", lambda _: moved)
     assert applied(files_step(tmp_path / "f")) == Applied(moved=True, notes=[], observed=moved)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_had_no_python_gets_the_packages_that_it_lacks(
+    quiet: None, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its plan assumes that nothing is installed, and apt would note what it is asked for."""
+    bare = replace(assume_untouched(()), facts=Facts("Debian", True, True, True))
+    there = {"openssl": True, "fail2ban": False, "logrotate": True}
+    monkeypatch.setattr(apply, "observe_host", lambda _: replace(bare, packages=there, digest="x"))
+    installed: list[str] = []
+    monkeypatch.setattr(package, "install", lambda names, _: installed.extend(names))
+    steps = (Install(("fail2ban", "openssl")), Install(("logrotate",)), files_step(tmp_path / "f"))
+    request = Apply("apply", steps, Observe(), assume_untouched(()).digest)
+
+    assert not apply.apply_steps(request).moved
+    assert installed == ["fail2ban"]
+    assert (tmp_path / "f").read_bytes() == b"ours"
+    # from now on it is no untouched host
+    assert apply.apply_steps(request).moved
+
+
+def test_a_check_of_fail2ban_is_dropped_when_apt_fails(
+    quiet: None, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, began, dropped = tmp_path / "fail2ban", Event(), []
+    theirs.mkdir()
+    (theirs / "jail.conf").touch()
+    monkeypatch.setattr(fail2ban, "CONFIGURATION", str(theirs))
+
+    def check(*_: Any, unwanted: Event, **__: Any) -> Ran:
+        began.set()
+        dropped.append(unwanted.wait(60))
+        return Ran(124, "")
+
+    def refuse(*_: Any) -> None:
+        assert began.wait(60)
+        raise HostError("apt cannot install fail2ban")
+
+    monkeypatch.setattr(fail2ban_check, "run", check)
+    monkeypatch.setattr(package, "install", refuse)
+    monkeypatch.setattr(package, "purge", lambda _: None)
+    with pytest.raises(HostError, match=r"apt cannot install[\s\S]*everything is as it was"):
+        applied(Install(("fail2ban",)), files_step(theirs / "x.conf", check="fail2ban"))
+    assert dropped
+    assert all(dropped)
 
 
 def test_a_full_disk_while_staging_leaves_nothing_behind(

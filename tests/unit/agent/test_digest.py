@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provision.linux.agent.digest import compute_digest
+from provision.linux.agent.digest import compute_bare_digest, compute_digest
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import from_json
 
@@ -136,3 +136,21 @@ def test_two_looks_at_a_host_that_only_got_python_are_the_same() -> None:
     begun = {"version": 1, "objects": [], "packages": ["python3"], "services": []}
     begun |= {"owed": {}, "fortigates": {}}
     assert changed("manifest", {**begun, "key": "a"}) == changed("manifest", {**begun, "key": "b"})
+
+
+def test_the_digest_of_a_bare_host_depends_on_what_its_plan_assumes() -> None:
+    bare = {**SEEN, "manifest": None, "paths": {"/etc/x": None}, "packages": {"fail2ban": False}}
+    seen = from_json(Observed, bare)
+    installed = from_json(Observed, {**bare, "packages": {"fail2ban": True, "python3": True}})
+    release = from_json(Observed, {**bare, "facts": {**SEEN["facts"], "system": "Debian 12"}})
+    assert len({compute_bare_digest(each) for each in (seen, installed, release)}) == 1
+    others: tuple[dict[str, Any], ...] = (
+        {"paths": SEEN["paths"]},
+        {"users": {"banstitch": False}},
+        {"services": {}},
+        {"facts": {**SEEN["facts"], "sshd_jail_without_log": True}},
+    )
+    for other in others:
+        assert compute_bare_digest(from_json(Observed, {**bare, **other})) != compute_bare_digest(
+            seen
+        )

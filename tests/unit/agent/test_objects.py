@@ -6,6 +6,7 @@ import base64
 import json
 import stat
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -28,6 +29,13 @@ def test_a_program_that_is_missing_or_hangs_is_an_error_in_words() -> None:
     assert "did not end within 0 s" in host.run(["sleep", "60"], timeout=0.01).output
     with pytest.raises(HostError, match="not installed"):
         host.must(["no-such-program-here"])
+
+
+def test_a_program_ends_when_it_is_unwanted() -> None:
+    unwanted = Event()
+    assert host.run(["echo", "done"], unwanted=unwanted) == (0, "done")
+    unwanted.set()
+    assert host.run(["sleep", "60"], unwanted=unwanted).status == 124
 
 
 def test_owners_without_a_name_are_numbers_that_can_be_given_back() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision.engine import ban_host, fortigate
+from provision.engine import fortigate, kept_session
 from tests.unit.engine.site_model import FakeBanHost, FakeUnit, World
 
 
@@ -12,6 +12,6 @@ from tests.unit.engine.site_model import FakeBanHost, FakeUnit, World
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a site that nobody has deployed, to which every session of the test connects."""
     world = World()
-    monkeypatch.setattr(ban_host, "BanHostSession", lambda *args: FakeBanHost(world, *args))
+    monkeypatch.setattr(kept_session, "BanHostSession", lambda *args: FakeBanHost(world, *args))
     monkeypatch.setattr(fortigate, "FortiGateSession", lambda *args: FakeUnit(world, *args))
     return world

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 
 from provision.linux.session.session import NoPython
-from tests.unit.engine.approved_plans import FILTER, check_refused, list_sent
+from tests.unit.engine.approved_plans import FILTER, check_refused
 from tests.unit.engine.site_model import (
     BAN_HOST,
     FW1,
@@ -50,7 +51,25 @@ def test_a_bare_host_that_is_not_empty_is_left_with_python_and_nothing_else(worl
 
     assert "python3 was installed and nothing else was changed" in error(result, BAN_HOST)
     assert "theirs" in check_refused(result, BAN_HOST).difference
-    assert list_sent(world) == [(BAN_HOST, "install python")]
+    assert world.host.paths == {FILTER: file_state("theirs")}
+    assert world.host.memory is None
+
+
+def test_a_bare_host_is_changed_without_a_look_of_its_own(world: World) -> None:
+    """The agent looks before it changes anything, and compares that with what the plan assumes."""
+    make_bare_world(world)
+    approved = plan(job("apply"))
+    world.log.clear()
+    apply(job("apply"), approved)
+    asked = [what for host, what in world.log if host == BAN_HOST]
+    assert asked[:3] == ["connect", "install python", "apply"]
+
+
+def test_a_bare_host_with_a_wrong_clock_is_refused_before_it_gets_python(world: World) -> None:
+    world.faults[(BAN_HOST, "observe")] = NoPython("no python3", clock=time.time() + 7300)
+    target = plan(job("apply")).targets[0]
+    assert target.state == "failed"
+    assert "the clock of this host is 2 h 2 min ahead" in target.error
 
 
 def test_the_expected_changes_of_a_bare_host_are_part_of_its_plan(world: World) -> None:

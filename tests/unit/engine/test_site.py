@@ -12,11 +12,15 @@ from tests.unit.engine.site_model import (
     BAN_HOST,
     FW1,
     FW2,
+    ONE_OF_TWO,
     ONLY_FW1,
     Listening,
     World,
+    apply,
     error,
     go,
+    job,
+    plan,
     states,
 )
 from tests.unit.roles.sample_ca import CA, limited
@@ -124,6 +128,31 @@ def test_limited_to_a_fortigate_the_host_is_read_but_left_alone(world: World) ->
     assert world.host.things() == before
     assert (BAN_HOST, "observe") in world.log
     assert (BAN_HOST, "apply") not in world.log
+
+
+def list_asked(world: World) -> list[str]:
+    """Apply to the ban host and one FortiGate, and return what was asked of the ban host meanwhile."""
+    work = job("apply", ONE_OF_TWO)
+    approved = plan(work)
+    world.log.clear()
+    apply(work, approved)
+    return [what for host, what in world.log if host == BAN_HOST]
+
+
+def test_a_run_logs_in_to_its_ban_host_once(world: World) -> None:
+    assert list_asked(world) == ["connect", "apply", "lease", "remember", "remember", "release"]
+
+
+def test_a_connection_that_was_lost_is_replaced(world: World) -> None:
+    world.faults[(BAN_HOST, "is open")] = Unreachable("the connection was lost")
+    asked = ("apply", "lease", "remember", "remember", "release")
+    assert list_asked(world) == [each for what in asked for each in ("connect", what)]
+
+
+def test_after_an_error_the_next_request_has_a_login_of_its_own(world: World) -> None:
+    world.faults[(BAN_HOST, "remember")] = Failed("the connection broke during the run")
+    asked = ["connect", "apply", "lease", "remember", "connect", "release"]
+    assert list_asked(world) == asked
 
 
 def test_a_host_without_python_gets_it_first(world: World) -> None:

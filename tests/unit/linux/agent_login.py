@@ -18,13 +18,18 @@ ANSWERED = "must run as root|KeyError"
 PASSWORD = "hunter2-of-joe"
 
 
-def ask(server: ShellServer, **login: Any) -> object:
-    """Send a request that no agent knows, so that nothing is done on this machine."""
+def log_in(server: ShellServer, **login: Any) -> BanHostSession:
+    """Return a session of joe, or of another user."""
     known_hosts = server.home / "known_hosts"
     known_hosts.write_text(server.known_as)
     user = login.pop("user", "joe")
     who = Login("bh1", "127.0.0.1", user, server.port, password="of-joe", **login)
-    with BanHostSession(who, Access(known_hosts, accept_new=False)) as host:
+    return BanHostSession(who, Access(known_hosts, accept_new=False))
+
+
+def ask(server: ShellServer, **login: Any) -> object:
+    """Send a request that no agent knows, so that nothing is done on this machine."""
+    with log_in(server, **login) as host:
         return host.ask(Unknown())
 
 

@@ -20,6 +20,7 @@ from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import FAIL2BAN, Service
+from provision.linux.observation import build_request
 from tests.unit.roles.sample_ca import CA, limited
 
 State = dict[str, Any]
@@ -74,23 +75,24 @@ class Host:
 
     def answer(self, desired: tuple[Resource, ...]) -> dict[str, Any]:
         """As the agent answers."""
-        asked = [r.path for r in desired if hasattr(r, "path")]
+        asked = build_request(desired)
+        paths = [r.path for r in desired if hasattr(r, "path")]
         known = [e["id"].partition(":")[2] for e in (self.memory or {}).get("objects", ())]
         names = {r.name for r in desired if isinstance(r, Package)} | self.packages
         return {
             "facts": {name: self.facts.get(name, usual) for name, usual in FACTS.items()},
-            "paths": {path: self.paths.get(path) for path in [*asked, *known]},
+            "paths": {path: self.paths.get(path) for path in [*paths, *known]},
             "packages": {name: name in self.packages for name in names},
-            "users": dict.fromkeys(self.users, True),
+            "users": dict.fromkeys(asked.users, False) | dict.fromkeys(self.users, True),
             "services": {
                 r.name: {**DEAD, **self.services.get(r.name, DEAD)}
                 for r in desired
                 if isinstance(r, Service)
             },
-            "jails": dict(self.jails),
+            "jails": dict.fromkeys(asked.jails) | self.jails,
             "bans": dict(self.bans),
             "tokens": self.tokens,
-            "certificates": dict(self.certificates),
+            "certificates": dict.fromkeys(asked.sealed) | self.certificates,
             "foreign": dict(self.foreign),
             "manifest": self._summary(),
             "package_lock": "",

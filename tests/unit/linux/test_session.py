@@ -12,7 +12,8 @@ import pytest
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux.session import launch, session
 from provision.linux.session.agent_code import pack_agent
-from tests.unit.linux.agent_login import ask, check_agent_answers
+from tests.unit.linux.agent_login import ANSWERED, ask, check_agent_answers, log_in
+from tests.unit.linux.linux_model import Unknown
 from tests.unit.ssh.shell_server import ShellServer
 
 START_UP = {
@@ -80,6 +81,18 @@ def test_a_server_that_opens_no_session_is_named_and_nothing_is_left_to_finish(
     with pytest.raises(Unreachable, match="opens no session for joe") as error:
         ask(server)
     assert error.value.remedy == "check MaxSessions in its sshd_config"
+
+
+def test_a_second_request_waits_until_the_program_of_the_first_has_ended(
+    server: ShellServer,
+) -> None:
+    """With MaxSessions 1, sshd opens no session before."""
+    with log_in(server) as host:
+        for _ in range(2):
+            with pytest.raises(Failed, match=ANSWERED):
+                host.ask(Unknown())
+            server.busy = 3
+    assert len(server.commands) == 2
 
 
 def test_a_start_up_file_that_waits_or_hides_the_output_is_a_cause_of_silence(

@@ -32,6 +32,9 @@ class _Server(paramiko.ServerInterface):
         return paramiko.common.AUTH_SUCCESSFUL
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
+        if self._host.busy:
+            self._host.busy -= 1
+            return paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         if self._host.full:
             return paramiko.common.OPEN_FAILED_CONNECT_FAILED
         return paramiko.common.OPEN_SUCCEEDED
@@ -55,6 +58,8 @@ class ShellServer:
     environment: Mapping[str, str] = field(default_factory=dict)
     refuses: bool = False
     full: bool = False
+    # how many of the next sessions are refused
+    busy: int = 0
     breaks: bytes | None = None
     commands: list[str] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)

@@ -108,9 +108,9 @@ def begin_check(step: PutFiles, journal: Journal, installed: Event | None = None
     }
     left_out = [path for path in gone if path.startswith(_FAIL2BAN)]
 
-    def work() -> None:
-        if installed is None or not is_accepted_early(overlay, left_out, installed):
-            verdict = check_fail2ban(overlay, left_out)
+    def work(unwanted: Event) -> None:
+        if installed is None or not is_accepted_early(overlay, left_out, installed, unwanted):
+            verdict = check_fail2ban(overlay, left_out, unwanted)
             if verdict:
                 raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
 

@@ -44,7 +44,7 @@ def installing(step: Install, journal: Journal) -> Iterator[Beside]:
     host.remove(memory.coming_path())
     journal.on_failure(_undo)
     known = bytecode.list_packages()
-    work = Beside(lambda: install(step.packages, apt))
+    work = Beside(lambda _: install(step.packages, apt))
     try:
         yield work
         bytecode.compile_new(known, work.ended)

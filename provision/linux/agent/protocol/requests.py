@@ -12,7 +12,11 @@ from provision.linux.agent.protocol.steps import Step
 
 @dataclass(frozen=True)
 class Apply(Request[answers.Applied]):
-    """Carry out ``steps``, if the digest of what ``observe`` finds still equals ``seen``."""
+    """Carry out ``steps``, if the digest of what ``observe`` finds still equals ``seen``.
+
+    ``seen`` may also be the digest of a host that was never touched, for one that had no Python until now.
+    Packages that this one has are left out of the steps then.
+    """
 
     do: ClassVar[str] = "apply"
     verb: str
