@@ -41,7 +41,7 @@ def test_a_factor_is_the_median_of_those_of_the_turns() -> None:
 
 def test_a_command_that_fails_is_no_measurement() -> None:
     assert measure(["sh", "-c", "echo $WORD"], {"WORD": "said"}).out == "said\n"
-    with pytest.raises(RuntimeError, match="exit code 3\nwhy"):
+    with pytest.raises(RuntimeError, match=r"exit code 3; all output: .*\nwhy"):
         measure(["sh", "-c", "echo why; exit 3"])
 
 
