@@ -44,7 +44,7 @@ def read_peers(metrics: str, peers: Sequence[tuple[str, str]]) -> dict[str, Any]
     if not peers:
         return {}
     numbers = {
-        (labels.get("group"), labels.get("site"), name): number
+        (labels.get("group"), labels.get("peer"), name): number
         for name in ("bans", "refused", "up", "answer_seconds")
         for labels, number in read_samples(metrics, "banstitch_shared_" + name)
     }

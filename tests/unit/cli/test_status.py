@@ -202,10 +202,10 @@ def test_each_site_that_shares_its_bans_is_noted_and_each_that_does_not_answer()
 
 def test_the_numbers_of_peers_are_those_of_the_inventory_s_peers_only() -> None:
     metrics = (
-        'banstitch_shared_bans{group="north",site="bh2"} 5\n'
-        'banstitch_shared_bans{group="north",site="invented"} 9\n'
-        'banstitch_shared_answer_seconds{group="north",site="bh2"} 1.5\n'
-        'banstitch_shared_up{group="north",site="bh2"} 1\n'
+        'banstitch_shared_bans{group="north",peer="bh2"} 5\n'
+        'banstitch_shared_bans{group="north",peer="invented"} 9\n'
+        'banstitch_shared_answer_seconds{group="north",peer="bh2"} 1.5\n'
+        'banstitch_shared_up{group="north",peer="bh2"} 1\n'
     )
     (found,) = read_peers(metrics, [("north", "bh2")])["peers"]
     assert (found["site"], found["bans"], found["answered"], found["counts"]) == (

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from provision.cli.report.notes import read_peers
 from tests.unit.receiver.receiver_app import DETECTION, Receiver
 
 JAIL = DETECTION["jail"]
@@ -276,6 +277,11 @@ def test_the_metrics_and_the_file_for_the_operator_show_where_bans_come_from(sit
     assert 'banstitch_shared_bans{group="north",peer="b"} 2' in text
     assert 'banstitch_shared_answer_seconds{group="north",peer="b"}' in text
     assert 'banstitch_shared_up{group="north",peer="b"} 1' in text
+    shown = read_peers(text, [("north", "a"), ("north", "b")])["peers"]
+    assert [(peer["bans"], peer["refused"], peer["counts"]) for peer in shown] == [
+        (1, 1, True),
+        (2, 0, True),
+    ]
 
 
 def test_a_site_that_does_not_share_has_no_such_numbers(tmp_path: Path) -> None:
