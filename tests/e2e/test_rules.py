@@ -80,6 +80,7 @@ def test_a_network_of_failing_sources_is_banned_as_one_and_told_by_unban(rules: 
     for number in (1, 2, 3):
         rules.event(f"198.51.100.{number}", "admin")
     assert rules.bans_soon("network", "198.51.100.0/24")
+    assert within(60, lambda: ("trap", "198.51.100.1") in rules.bans())
     site.units[0].poll_feeds()
     assert site.units[0].denies("198.51.100.77")
     told = site.run("unban", "198.51.100.1", "--json").target("bh1")
