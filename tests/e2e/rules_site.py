@@ -79,11 +79,17 @@ class Rules:
         self.site.run("unban", "198.51.100.200")
 
     def clear(self) -> None:
-        """Begin anew: no ban, no memory, empty logs."""
+        """Begin anew: no ban, no memory, empty logs.
+
+        The logs are other files: a jail would not see that a file was cut if it had grown again meanwhile.
+        """
+        replace = "; ".join(
+            f"cp -p --attributes-only {log} {log}.empty; mv {log}.empty {log}"
+            for log in (f"{LOGS}/events.log", f"{LOGS}/rules.log")
+        )
         self.site.host.console(
             "systemctl stop banstitch-rules; fail2ban-client unban --all;"
-            f" rm -f /var/lib/banstitch-rules/*; : > {LOGS}/events.log; : > {LOGS}/rules.log;"
-            " systemctl start banstitch-rules",
+            f" rm -f /var/lib/banstitch-rules/*; {replace}; systemctl start banstitch-rules",
             check=True,
         )
 
