@@ -24,15 +24,15 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Union
 
-from banstitch_shared.service import read_uptime
+from banstitch_shared.service import read_boot, read_uptime, replace_file
 
 from rules.settings import TRUSTED
 
 SPOOL = "/var/spool/banstitch-requests"
 BANS = "/var/spool/banstitch"
 USER = "banstitch-rules"
-# When bans were ended within the last hour; a reboot forgets it.
-ENDED = "/run/banstitch-requests/ended.json"
+# When bans were ended within the last hour, beside the ban files.
+ENDED = BANS + "/pardons.json"
 # Bans that end within an hour, bytes of a request, requests of one run, seconds that a program has.
 MOST, LONGEST, AT_ONCE, PATIENCE = 20, 1000, 200, 15
 # Names that one run looks at; what is left starts the next one.
@@ -232,14 +232,19 @@ def spell(source: Network) -> str:
 
 
 def take_turn(now: float) -> bool:
-    """Return whether one more ban may end within this hour; ``now``: seconds since the boot."""
+    """Return whether one more ban may end within this hour; ``now``: seconds since the boot.
+
+    A boot begins a new hour. Raises OSError.
+    """
+    boot = read_boot()
     ended: list[float] = []
-    with contextlib.suppress(OSError, ValueError, TypeError), open(ENDED) as stream:
-        ended = [at for at in map(float, json.load(stream)) if now - HOUR < at <= now]
+    with contextlib.suppress(OSError, ValueError, TypeError, LookupError), open(ENDED) as stream:
+        found = json.load(stream)
+        if found["boot"] == boot:
+            ended = [at for at in map(float, found["at"]) if now - HOUR < at <= now]
     if len(ended) >= MOST:
         return False
-    with open(ENDED, "w") as stream:
-        json.dump([*ended, now], stream)
+    replace_file(ENDED, json.dumps({"boot": boot, "at": [*ended, now]}), 0o600)
     return True
 
 

@@ -289,5 +289,4 @@ def check_teardown(alarmed: Alarmed) -> None:
     removed = site.run("teardown", "-y", "--purge-data", "-D")
     assert removed.code == 0, removed.out + removed.err
     assert not [secret for secret in secrets if secret in journal + removed.out + removed.err]
-    # systemd keeps it in memory: it belongs to the requests of banstitch-rules, whose alarm was a request
-    assert set(list_leftovers(site)) <= {"/run/banstitch-requests"}
+    assert list_leftovers(site) == []

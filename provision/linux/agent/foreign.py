@@ -25,7 +25,7 @@ OURS = {
     "/var/log/banstitch": rf"(events|rules|evidence|rejected|audit)\.log({_ASIDE}|(\.1)?\.new|\.odd-[0-9]+)"
     r"|\.audit\.lock",
     "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)"
-    r"|(limit|allowed|shield|drift|page_acts|page_answers)\.json(\.lock|\.new)?",
+    r"|(limit|allowed|shield|drift|pardons|page_acts|page_answers)\.json(\.lock|\.new)?",
     "/var/lib/banstitch-rules": r"((checkpoint|alarms|shield)\.json|quiet_hours|trusted)(\.new)?"
     r"|alive|current",
     "/var/lib/banstitch-watch": r"(looked_up|alarms|active|tested|abuseipdb)\.json(\.new)?"

@@ -115,9 +115,8 @@ def take(state: State, limit: int, now: float) -> tuple[State, Optional[Report]]
     today = int(now // DAY)
     if today > state.day:
         state = state._replace(day=today, used=0)
-    elif (
-        today < state.day - 1
-    ):  # it was far ahead; one that is set back into yesterday gives no second quota
+    elif today < state.day - 1:
+        # the clock was far ahead; one that is set back into yesterday gives no second quota
         state = state._replace(day=today)
     if now < state.not_before or state.used >= limit:
         return state, None

@@ -24,6 +24,8 @@ HASH = (
 HOST = "ban1.example:8443"
 ORIGIN = f"https://{HOST}"
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e\u3164'\"&"
+# Calls to fail2ban: jail, method, details.
+Calls = list[tuple[str, str, dict[str, str]]]
 
 
 class Page:

@@ -84,6 +84,17 @@ def test_no_more_than_so_many_bans_end_within_an_hour(
     assert "stays banned" in capsys.readouterr().out
 
 
+def test_a_boot_begins_a_new_hour_of_pardons(
+    host: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(host, "", f"198.51.100.7 -1 {int(NOW) - 60} 5 1")
+    for _ in range(requests.MOST + 1):
+        requests.carry_out(pardon())
+    monkeypatch.setattr(requests, "read_boot", lambda: "another boot")
+    requests.carry_out(pardon())
+    assert len(calls) == requests.MOST + 1
+
+
 def test_an_alarm_becomes_an_entry_of_the_audit(host: Path, calls: Calls) -> None:
     hold(host, "")
     requests.carry_out(pardon(do="alarm", failures=9))
