@@ -22,7 +22,7 @@ HOUR, MOST_AN_HOUR = 3600.0, 12
 # Messages that wait for a channel; of more, the oldest are dropped and counted, critical ones last.
 MOST_WAITING = 500
 # Seconds after the first failure until the next attempt, which double, and the longest pause.
-FIRST_RETRY, LONGEST_RETRY = 15.0, 600.0
+FIRST_RETRY, LONGEST_RETRY = 15.0, 60.0
 # Failures in a row after which a channel is an alarm on the others.
 FAILING = 2
 
