@@ -128,7 +128,10 @@ def read(file: int) -> tuple[Counts, int]:
 
 
 def write(file: int, counts: Counts, size: int) -> None:
-    """Write over what is there, in one go, so that a reader sees either. Blanks fill what was longer."""
+    """Write over what is there, in one go: a full disk has room for that. Blanks fill what was longer.
+
+    A reader without the lock may see a part of both, and then reads again.
+    """
     data = json.dumps(counts).encode("ascii").ljust(size)
     if os.pwrite(file, data, 0) != len(data):
         raise OSError("no room")

@@ -5,11 +5,13 @@ Managed by Banstitch: changes made here are overwritten.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from banstitch_shared.ban_file import Ban, find_ban_file, find_sign_of_life, parse_bans
 
@@ -20,6 +22,8 @@ from receiver.files import ROOM, Signature, Unavailable, make_signature, read_si
 MAINTAINED = 60
 # Seconds for which a ban that was over the limit of its FortiGate is reported.
 REFUSED_FOR = 3600
+# A write takes some microseconds, so two readings are hardly ever torn.
+READINGS = 5
 
 
 class Bans:
@@ -54,8 +58,7 @@ class Bans:
     def _count_last_hour(self, kind: str, now: float) -> dict[str, int]:
         """Return {FortiGate: number}. The file is that of banstitch_limit.py, beside fail2ban's action."""
         try:
-            with open(os.path.join(self.folder, "limit.json"), encoding="ascii") as stream:
-                counts = json.load(stream)
+            counts = load_whole(self._read_limit)
             numbers = {
                 name: sum(n for start, n in kinds[kind].items() if int(start) > now - REFUSED_FOR)
                 for name, kinds in counts.items()
@@ -66,6 +69,10 @@ class Bans:
         for name, number in numbers.items():
             found[name.partition("/")[0]] += number  # NAME/6 counts IPv6
         return {name: number for name, number in found.items() if number}
+
+    def _read_limit(self) -> str:
+        with open(os.path.join(self.folder, "limit.json"), encoding="ascii") as stream:
+            return stream.read()
 
     def check_room(self) -> None:
         """Raise Unavailable if fail2ban could not record one more ban: it writes the whole file."""
@@ -88,6 +95,18 @@ class Bans:
                 silent = float("inf")
             if silent > MAINTAINED:
                 raise Unavailable("fail2ban does not look after %s: is it running?" % jail)
+
+
+def load_whole(read: Callable[[], str]) -> Any:
+    """Return the JSON that ``read`` returns, which is written in place: a torn text is read again.
+
+    Raises:
+        ValueError: none of a few readings was JSON.
+    """
+    for _ in range(READINGS - 1):
+        with contextlib.suppress(ValueError):
+            return json.loads(read())
+    return json.loads(read())
 
 
 def check_not_read_only(path: str) -> None:

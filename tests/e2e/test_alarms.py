@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from receiver.spool import load_whole
 
 from tests.e2e.alarm_servers import PASSWORD, USER, Hooks, Mails, Syslogs, make_certificates
 from tests.e2e.labsite import KeptSite, LabSite
@@ -132,8 +133,11 @@ heartbeat_interval: 1s"""
 
     def count_refused(self) -> int:
         """Return how many bans of events of the FortiGate were refused."""
-        text = self.site.host.console(f"cat {SPOOL}/limit.json").stdout
-        return sum(json.loads(text)["fgt1"]["refused"].values()) if text else 0
+        read = self.site.host.console(["cat", f"{SPOOL}/limit.json"])
+        if read.returncode:  # nobody was banned yet
+            return 0
+        counts = load_whole(lambda: self.site.host.read(f"{SPOOL}/limit.json"))
+        return sum(counts["fgt1"]["refused"].values())
 
     def provoke(self) -> None:
         """Provoke every alarm that can be provoked, all at once."""

@@ -158,14 +158,12 @@ def _judge_fortigate(
 ) -> Iterator[Condition]:
     known = receiver.fortigates.get(name, FortiGateFacts())
     polls, posts = memory.polls.get(name, Rhythm()), memory.posts.get(name, Rhythm())
-    # what was before the clock was set is at an unknown distance
-    set_at = memory.jumped[0]
-    silent = facts.now - max(known.last_poll, receiver.started, set_at)
+    silent = facts.now - max(known.last_poll, receiver.started)
     if silent > rhythms.find_poll_limit(polls, limits.refresh[name], limits.poll_silence):
         since = "for " + format_span(facts.now - known.last_poll) if known.last_poll else "yet"
         text = "%s has not fetched the list %s: it does not learn of new bans" % (name, since)
         yield Condition("polls:" + name, CRITICAL, text)
-    silent = facts.now - max(known.last_event, set_at)
+    silent = facts.now - known.last_event
     if known.last_event and silent > rhythms.find_post_limit(posts, limits.post_silence):
         text = "%s has posted no event for %s, which is longer than usual"
         yield Condition("posts:" + name, WARNING, text % (name, format_span(silent)))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from banstitch_shared.facts_file import ReceiverFacts, read_facts
+from receiver.spool import load_whole
 
 from tests.unit.receiver.receiver_app import LINE, Receiver, module
 
@@ -58,6 +59,13 @@ def test_bans_of_the_last_hour_are_read_from_the_limit(running: State) -> None:
     (running.receiver.spool / "limit.json").write_text(json.dumps({"fw1": kinds, "fw1/6": kinds}))
     facts = running.write()
     assert (facts.banned, facts.bans_refused) == (14, {"fw1": 4})
+
+
+def test_a_file_that_is_being_written_is_read_again() -> None:
+    texts = iter(['{"fw1": {}}, "re', "", '{"fw1": 1}'])
+    assert load_whole(lambda: next(texts)) == {"fw1": 1}
+    with pytest.raises(ValueError, match="Expecting"):
+        load_whole(lambda: "")
 
 
 @pytest.mark.parametrize(

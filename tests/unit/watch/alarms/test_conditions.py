@@ -112,14 +112,6 @@ def test_a_fortigate_may_be_silent_for_as_long_as_it_usually_is() -> None:
     assert set(look(known._replace(now=NOW + 7 * DAY), memory)) == {"polls:fgt1", "posts:fgt1"}
 
 
-def test_a_clock_that_is_set_forward_makes_no_fortigate_silent() -> None:
-    receiver = of(last_poll=NOW - 10, last_event=NOW - 10)
-    stepped = facts(receiver=receiver, now=NOW + 30 * DAY, jumped=30 * DAY)
-    memory = remember(Memory(), stepped, LIMITS)
-    assert set(look(stepped, memory)) == {"jump"}
-    assert "polls:fgt1" in look(stepped._replace(now=stepped.now + 3600, jumped=0.0), memory)
-
-
 def test_a_fortigate_that_never_posted_is_no_alarm() -> None:
     assert look(facts(receiver=of(last_event=0))) == {}
 
