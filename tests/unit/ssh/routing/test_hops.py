@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import socket
 import threading
 import time
@@ -251,16 +252,19 @@ def test_a_jump_host_that_has_no_room_for_a_channel_is_asked_again(access: Acces
 def test_a_target_that_is_reached_too_late_ends_nothing_else(
     access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began, late, is_known = time.time(), threading.Event(), threading.Event()
+    read_clock, late, is_known = time.time, threading.Event(), threading.Event()
+    hours = itertools.count(time.time(), 3600)
 
     def wait() -> None:
         if not is_known.is_set():
-            monkeypatch.setattr(time, "time", lambda: began + 3600)  # as when a laptop wakes up
+            # as when a laptop wakes up, whether the client has looked at the clock by now or not
+            monkeypatch.setattr(time, "time", lambda: next(hours))
             late.wait(30)
 
     with open_chain(make_rules(before_channel=wait), password=RIGHT) as chain:
         error = get_error(chain.target, access)
         is_known.set()
+        monkeypatch.setattr(time, "time", read_clock)
         late.set()
         connect(chain.target, access).close()
     assert isinstance(error, causes.TimedOut)
