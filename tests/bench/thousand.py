@@ -1,13 +1,13 @@
 """Measure runs of 1,000 sites: directly, through jump hosts, with broken sites, and stopped halfway.
 
-    python -m tests.bench.thousand [--sites 1000] [--only plain,one,two,broken,stopped,fortigates]
+    python -m tests.bench.thousand [--sites 1000] [--only plain,one,two,broken,broken-two,stopped,fortigates]
 
 plain      `plan`, `status` and `apply` with nothing to do: sites a second, and whether memory is flat from a
            tenth of the sites to all of them.
 one, two   the same through one and two jump hosts, whose sshd lets ten logins in at a time.
 broken     3 % of the sites are dead (half of them refuse, half say nothing), 2 % are slow, and 1 % have
            another host key than known. The run must name the dead and the changed. Once they are repaired,
-           `--retry-failed` must touch these only.
+           `--retry-failed` must touch these only. broken-two: the same through two jump hosts.
 stopped    `apply` gets Ctrl-C or SIGTERM at several moments; afterwards `plan` finds nothing to do.
 fortigates  each site has a simulated FortiGate, and its ban host is a program as well. The first `apply`
            changes all FortiGates; then `plan`, and `apply` with nothing to do.
@@ -26,9 +26,10 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.bench import fake_fortigates
 from tests.bench.fleet import Endpoint, apply, boot, name_aliases, name_sites, write_inventory
@@ -93,9 +94,9 @@ def measure_hops(count: int) -> Callable[[Thousand], None]:
     """Return the line for so many jump hosts."""
 
     def measure(bench: Thousand) -> None:
-        with ExitStack() as stack:
-            home = bench.folder / f"home{count}"
-            inventory = stack.enter_context(put_behind_bastions(bench, home, count))
+        inventory = write_inventory(bench.folder / f"hops{count}", bench.sites)
+        with boot_bastions(bench.folder / f"home{count}", count) as bastions:
+            bastions.put_before(inventory)
             cost = run("plan", inventory=inventory)
             bench.report_rate(f"plan of {bench.count} sites, {count} jump hosts", cost, bench.count)
             cost = run("apply", "-y", inventory=inventory)
@@ -104,61 +105,95 @@ def measure_hops(count: int) -> Callable[[Thousand], None]:
     return measure
 
 
+class Bastions(NamedTuple):
+    """Jump hosts that follow one another; ``jumps`` as for `ssh -J`, ``known`` their lines of known_hosts."""
+
+    jumps: str
+    known: str
+
+    def put_before(self, inventory: Path) -> None:
+        """Let all sites of an inventory be reached through the jump hosts."""
+        if self.jumps:
+            (inventory / "group_vars").mkdir(exist_ok=True)
+            variables = inventory / "group_vars" / "all.yml"
+            variables.write_text(f"ansible_ssh_common_args: '-J {self.jumps}'\n")
+            with (inventory / "known_hosts").open("a") as file:
+                file.write(self.known)
+
+
 @contextmanager
-def put_behind_bastions(bench: Thousand, home: Path, count: int) -> Iterator[Path]:
-    """Boot jump hosts, and yield an inventory of all sites behind them."""
+def boot_bastions(home: Path, count: int) -> Iterator[Bastions]:
+    """Boot jump hosts, to which the operator of a new home directory has a key."""
+    if not count:
+        yield Bastions("", "")
+        return
     before = os.environ["HOME"]
     with DebianHost(build_bare_root()) as host:
         world = SshdHost(host)
         (home / ".ssh").mkdir(parents=True)
         world.authorize(generate(home / ".ssh" / "id_ed25519"))
-        bastions = [world.sshd(NARROW) for _ in range(count)]
-        inventory = write_inventory(bench.folder / f"hops{count}", bench.sites)
-        jumps = ",".join(f"joe@{host.address}:{sshd.port}" for sshd in bastions)
-        variables = inventory / "group_vars"
-        variables.mkdir()
-        (variables / "all.yml").write_text(f"ansible_ssh_common_args: '-J {jumps}'\n")
+        ports = [world.sshd(NARROW).port for _ in range(count)]
         key = host.host_key_line.split(" ", 1)[1]
-        with (inventory / "known_hosts").open("a") as known:
-            known.writelines(f"[{host.address}]:{sshd.port} {key}\n" for sshd in bastions)
+        known = "".join(f"[{host.address}]:{port} {key}\n" for port in ports)
         os.environ["HOME"] = str(home)
         try:
-            yield inventory
+            yield Bastions(",".join(f"joe@{host.address}:{port}" for port in ports), known)
         finally:
             os.environ["HOME"] = before
 
 
-def measure_broken(bench: Thousand) -> None:
-    """Break some sites, run, repair them, and retry."""
-    names, part = list(bench.sites), max(1, bench.count // 100)
-    dead, slow, changed = names[: 3 * part], names[3 * part : 5 * part], names[5 * part : 6 * part]
-    sites = dict(bench.sites)
-    with ExitStack() as stack:
-        for number, name in enumerate(dead):
-            port = (
-                number + 1
-            )  # nobody listens at these that are odd, and no two sites have the same place
-            if number % 2:
-                silent = stack.enter_context(socket.create_server(("", 0)))
-                port = silent.getsockname()[1]
-            sites[name] = sites[name]._replace(port=port)
-        for name in slow:
-            host, port = sites[name]
-            line = stack.enter_context(Proxy(host.address, port, LATE, host.address))
-            sites[name] = Endpoint(host, line.port)
-        inventory = write_inventory(bench.folder / "broken", sites)
-        change_keys(inventory / "known_hosts", [sites[name] for name in changed])
+def measure_broken(jump_hosts: int) -> Callable[[Thousand], None]:
+    """Return the line that breaks some sites, runs, repairs them and retries."""
+
+    def measure(bench: Thousand) -> None:
+        names, part = list(bench.sites), max(1, bench.count // 100)
+        dead, slow, changed = (
+            names[: 3 * part],
+            names[3 * part : 5 * part],
+            names[5 * part :][:part],
+        )
         failed = {*dead, *changed}
-        cost, found = report_run(bench.folder, inventory, (4,))
-        bench.report_rate("apply with 6 % of broken sites", cost, bench.count)
-        unreachable = {name for name, state in found.items() if state == "unreachable"}
-        is_right = unreachable == failed and len(found) == bench.count
-        bench.report("  unreachable", len(unreachable), "the dead and the changed", is_right)
-        for name in ("hosts.yml", "known_hosts"):
-            (inventory / name).write_bytes((bench.all / name).read_bytes())
-        cost, found = report_run(bench.folder, inventory, (0,), "--retry-failed")
-        shown = f"{len(found)} sites, {cost.seconds:.0f} s"
-        bench.report("  --retry-failed after repair", shown, "these only", set(found) == failed)
+        with ExitStack() as stack:
+            home = bench.folder / f"broken-home{jump_hosts}"
+            bastions = stack.enter_context(boot_bastions(home, jump_hosts))
+            broken = break_sites(bench.sites, dead, slow, stack)
+            inventory = write_inventory(bench.folder / f"broken{jump_hosts}", broken)
+            change_keys(inventory / "known_hosts", [broken[name] for name in changed])
+            bastions.put_before(inventory)
+            cost, found = report_run(bench.folder, inventory, (4,))
+            what = f"apply with 6 % of broken sites, {jump_hosts} jump hosts"
+            bench.report_rate(what, cost, bench.count)
+            unreachable = {name for name, state in found.items() if state == "unreachable"}
+            is_right = unreachable == failed and len(found) == bench.count
+            bench.report("  unreachable", len(unreachable), "the dead and the changed", is_right)
+            for name in ("hosts.yml", "known_hosts"):
+                (inventory / name).write_bytes((bench.all / name).read_bytes())
+            bastions.put_before(inventory)
+            cost, found = report_run(bench.folder, inventory, (0,), "--retry-failed")
+            shown = f"{len(found)} sites, {cost.seconds:.0f} s"
+            bench.report("  --retry-failed after repair", shown, "these only", set(found) == failed)
+
+    return measure
+
+
+def break_sites(
+    sites: Mapping[str, Endpoint], dead: Sequence[str], slow: Sequence[str], stack: ExitStack
+) -> dict[str, Endpoint]:
+    """Return the sites; half of the dead ones refuse, half are silent, and the lines of others are slow."""
+    broken = dict(sites)
+    for number, name in enumerate(dead):
+        port = (
+            number + 1
+        )  # nobody listens at these that are odd, and no two sites have the same place
+        if number % 2:
+            silent = stack.enter_context(socket.create_server(("", 0)))
+            port = silent.getsockname()[1]
+        broken[name] = broken[name]._replace(port=port)
+    for name in slow:
+        host, port = broken[name]
+        line = stack.enter_context(Proxy(host.address, port, LATE, host.address))
+        broken[name] = Endpoint(host, line.port)
+    return broken
 
 
 def report_run(
@@ -209,7 +244,8 @@ LINES: dict[str, Callable[[Thousand], None]] = {
     "plain": measure_plain,
     "one": measure_hops(1),
     "two": measure_hops(2),
-    "broken": measure_broken,
+    "broken": measure_broken(0),
+    "broken-two": measure_broken(2),
     "stopped": measure_stopped,
     "fortigates": measure_fortigates,
 }
