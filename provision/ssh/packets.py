@@ -114,7 +114,7 @@ def _read_text(message: paramiko.Message) -> str:
 
 
 class _OfThread(threading.local):
-    """What the current thread does with channels, by our own numbers of them.
+    """The channels that the current thread opens and may send on, by our own numbers of them.
 
     ``opening``: the one that it has tried to open last. ``speaking``: the only one that it may send on; None
     if it may send on all.

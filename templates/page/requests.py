@@ -20,7 +20,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from banstitch_shared.service import read_boot, read_uptime, replace_file
+from banstitch_shared.hourly import HOUR, format_one_more, read_last_hour
+from banstitch_shared.service import read_uptime, replace_file
 from rules.requests import take_files
 
 from page.acts import Act, read_act
@@ -31,7 +32,6 @@ from page.spool import ANSWERS
 USER = "banstitch-page"
 # Acts of the whole page within an hour, as a multiple of those of one user.
 WHOLE_PAGE = 5
-HOUR = 3600.0
 # Seconds for which a file may be being written.
 FRESH = 10.0
 # Answers that are kept, and characters of a sentence.
@@ -75,23 +75,21 @@ def check_author(settings: Settings, act: Act) -> None:
 
 def take_turn(settings: Settings, act: Act) -> None:
     """Count an act. Raises Refused if its author, or the page as a whole, did enough within this hour."""
-    path, now, boot = os.path.join(settings.answers, ACTS), read_uptime(), read_boot()
-    found = _read(path, {})
-    acts = found["acts"] if isinstance(found, dict) and found.get("boot") == boot else []
-    done = [(float(at), str(by)) for at, by in acts if now - HOUR < float(at) <= now]
-    own = sum(by == act.by for _, by in done)
+    path = os.path.join(settings.answers, ACTS)
+    done = read_last_hour(path)
+    own = sum(each.by == act.by for each in done)
     if own >= settings.acts or len(done) >= WHOLE_PAGE * settings.acts:
         raise Refused(
             "the limit of acts for this hour is reached; ask an operator to use the command line"
         )
-    _write(path, {"boot": boot, "acts": [*done, (now, act.by)]})
+    _write(path, format_one_more(done, act.by))
 
 
 def keep_answer(settings: Settings, act: Act, answer: dict[str, object]) -> None:
     """Keep an answer for the page, beside the last ones."""
     path, now = os.path.join(settings.answers, ANSWERS), read_uptime()
     kept = dict(_list_recent(_read(path, {}), now))
-    _write(path, {**kept, act.id: {**answer, "at": now}})
+    _write(path, json.dumps({**kept, act.id: {**answer, "at": now}}))
 
 
 def _list_recent(found: Any, now: float) -> Iterator[tuple[str, Any]]:
@@ -107,8 +105,8 @@ def _read(path: str, otherwise: Any) -> Any:
     return otherwise
 
 
-def _write(path: str, content: object) -> None:
-    replace_file(path, json.dumps(content), 0o640)
+def _write(path: str, text: str) -> None:
+    replace_file(path, text, 0o640)
     os.chmod(path, 0o640)  # the unit's umask is stricter
     os.chown(path, -1, os.stat(os.path.dirname(path)).st_gid)
 

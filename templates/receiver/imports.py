@@ -176,7 +176,7 @@ class Imports:
         self.counts, self.refused = (dict.fromkeys(self._paths, 0) for _ in range(2))
         for peer, signature in alive.items():
             for ban in self._read(peer, signature):
-                end = self._find_end(ban, now)
+                end = find_end(ban, now, self._share["ban_time"])
                 if end <= now:
                     continue
                 ends.append(end)
@@ -197,13 +197,10 @@ class Imports:
         self._fresh_until = min(ends, default=float("inf"))
 
     def _join(self, address: str, bans: list[tuple[str, SharedBan]], now: float) -> Imported:
-        until = max(self._find_end(ban, now) for _, ban in bans)
+        until = max(find_end(ban, now, self._share["ban_time"]) for _, ban in bans)
         first = min((ban for _, ban in bans), key=lambda ban: ban.since)
         sites = tuple(sorted({site for site, _ in bans}))
         return Imported(address, until, first.since, first.jail, sites)
-
-    def _find_end(self, ban: SharedBan, now: float) -> float:
-        return find_end(ban, now, self._share["ban_time"])
 
     def _read(self, peer: Peer, signature: Signature) -> list[SharedBan]:
         known = self._lists.get(peer)

@@ -24,7 +24,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Union
 
-from banstitch_shared.service import read_boot, read_uptime, replace_file
+from banstitch_shared.hourly import HOUR, format_one_more, read_last_hour
+from banstitch_shared.service import replace_file
 
 from rules.settings import TRUSTED
 
@@ -37,7 +38,6 @@ ENDED = BANS + "/pardons.json"
 MOST, LONGEST, AT_ONCE, PATIENCE = 20, 1000, 200, 15
 # Names that one run looks at; what is left starts the next one.
 MOST_NAMES = 2000
-HOUR = 3600.0
 _NAME = re.compile(r"[0-9]{13,15}-[0-9a-f]{8}\.json")
 _USER = re.compile(r"(?:[0-9a-f]{2}){0,256}")
 _JAIL = re.compile(r"banstitch-[a-z0-9_-]{1,99}")
@@ -182,7 +182,7 @@ def carry_out(request: Union[Request, Turn]) -> None:  # noqa: UP007 - Python 3.
             call(jail, "note", {"what": "alarm", **details})
         return
     for jail, address in find_bans(request):
-        if not take_turn(read_uptime()):
+        if not take_turn():
             print("%s stays banned: %d bans ended within an hour" % (address, MOST))  # noqa: T201
             return
         call(jail, "unban_by_hand", {"address": address, "why": who, "by": USER})
@@ -231,20 +231,12 @@ def spell(source: Network) -> str:
     return str(source.network_address) if source.num_addresses == 1 else str(source)
 
 
-def take_turn(now: float) -> bool:
-    """Return whether one more ban may end within this hour; ``now``: seconds since the boot.
-
-    A boot begins a new hour. Raises OSError.
-    """
-    boot = read_boot()
-    ended: list[float] = []
-    with contextlib.suppress(OSError, ValueError, TypeError, LookupError), open(ENDED) as stream:
-        found = json.load(stream)
-        if found["boot"] == boot:
-            ended = [at for at in map(float, found["at"]) if now - HOUR < at <= now]
+def take_turn() -> bool:
+    """Return whether one more ban may end within this hour. Raises OSError."""
+    ended = read_last_hour(ENDED)
     if len(ended) >= MOST:
         return False
-    replace_file(ENDED, json.dumps({"boot": boot, "at": [*ended, now]}), 0o600)
+    replace_file(ENDED, format_one_more(ended, USER), 0o600)
     return True
 
 

@@ -133,11 +133,9 @@ heartbeat_interval: 1s"""
 
     def count_refused(self) -> int:
         """Return how many bans of events of the FortiGate were refused."""
-        read = self.site.host.console(["cat", f"{SPOOL}/limit.json"])
-        if read.returncode:  # nobody was banned yet
-            return 0
-        counts = load_whole(lambda: self.site.host.read(f"{SPOOL}/limit.json"))
-        return sum(counts["fgt1"]["refused"].values())
+        host = self.site.host
+        counts = load_whole(lambda: host.console(f"cat {SPOOL}/limit.json").stdout or "{}")
+        return sum(counts["fgt1"]["refused"].values()) if counts else 0
 
     def provoke(self) -> None:
         """Provoke every alarm that can be provoked, all at once."""

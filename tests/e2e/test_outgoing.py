@@ -1,4 +1,4 @@
-"""What a real host sends besides alarms, and the alarms when it fails: heartbeat, shared bans, AbuseIPDB."""
+"""Heartbeat, shared bans and AbuseIPDB of a real host, and the alarms when one of them fails."""
 
 from __future__ import annotations
 

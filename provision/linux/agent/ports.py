@@ -77,7 +77,7 @@ def _list_sockets(wanted: str) -> Iterator[tuple[str, str]]:
             if int(number, 16) != port or fields[9] == "0":
                 continue
             found = _parse_address(address)
-            if _do_overlap(found, ipaddress.ip_address(host)):
+            if _overlaps(found, ipaddress.ip_address(host)):
                 shown = f"[{found}]" if found.version == 6 else str(found)
                 yield f"{shown}:{port}", fields[9]
 
@@ -91,7 +91,7 @@ def _parse_address(text: str) -> Address:
     return ipaddress.ip_address(b"".join(words))
 
 
-def _do_overlap(one: Address, other: Address) -> bool:
+def _overlaps(one: Address, other: Address) -> bool:
     if one == other or (one.is_unspecified and one.version >= other.version):
         return True
     return other.is_unspecified and other.version >= one.version

@@ -42,7 +42,7 @@ GOALS = (
 
 
 class Outcome(NamedTuple):
-    """What a group made of a campaign."""
+    """The result of a campaign against a group."""
 
     share: float
     most_denied: int

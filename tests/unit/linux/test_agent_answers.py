@@ -1,4 +1,4 @@
-"""What the agent answers is understood, whatever it found and whatever it failed with."""
+"""Answers of the agent are understood, whatever it found and whatever it failed with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no ban host may answer is refused, and the error quotes nothing of it."""
+"""Answers that no ban host may give are refused, and the error quotes nothing of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What root makes of the requests of the page: an address is freed, and nothing else is possible."""
+"""Root carries out the requests of the page: an address is freed, and nothing else is possible."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared import hourly
 from banstitch_shared.allowances import (
     Allowance,
     find_allowances,
@@ -186,12 +187,12 @@ def test_acts_before_a_reboot_count_no_longer_and_never_again(
     page: Page, calls: Calls, monkeypatch: pytest.MonkeyPatch, uptime: float
 ) -> None:
     page.hold(f"203.0.113.9 -1 {NOW} 5 1")
-    monkeypatch.setattr(requests, "read_uptime", lambda: 5_000_000.0)
+    monkeypatch.setattr(hourly, "read_uptime", lambda: 5_000_000.0)
     for _ in range(page.settings.acts):
         assert carry_out(page, GOOD)[0]
     assert not carry_out(page, GOOD)[0]
-    monkeypatch.setattr(requests, "read_boot", lambda: "another boot")
-    monkeypatch.setattr(requests, "read_uptime", lambda: uptime)
+    monkeypatch.setattr(hourly, "read_boot", lambda: "another boot")
+    monkeypatch.setattr(hourly, "read_uptime", lambda: uptime)
     assert carry_out(page, GOOD)[0]
 
 

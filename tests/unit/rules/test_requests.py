@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared import hourly
 from rules import requests
 
 NOW = 1_800_000_000.0
@@ -90,7 +91,7 @@ def test_a_boot_begins_a_new_hour_of_pardons(
     hold(host, "", f"198.51.100.7 -1 {int(NOW) - 60} 5 1")
     for _ in range(requests.MOST + 1):
         requests.carry_out(pardon())
-    monkeypatch.setattr(requests, "read_boot", lambda: "another boot")
+    monkeypatch.setattr(hourly, "read_boot", lambda: "another boot")
     requests.carry_out(pardon())
     assert len(calls) == requests.MOST + 1
 

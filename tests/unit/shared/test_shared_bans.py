@@ -1,4 +1,4 @@
-"""What a site offers of its bans: the latest, each address once, whatever their number."""
+"""A site offers its latest bans, each address once, whatever their number."""
 
 from __future__ import annotations
 
