@@ -18,6 +18,7 @@ from rules.outcomes import Ban
 from rules.settings import ASN, DAY, NETWORK, SPRAY, TRUSTED, Detection, Rule, Settings
 from rules.standing import (
     OFFICE_GUESTS,
+    count_failures,
     is_own_system,
     is_trusted,
     name_guesses,
@@ -37,6 +38,8 @@ from rules.weights import Reason, name_account, weigh
 
 # Failures that weigh less do not count against a trusted source: those of its own users, and of a new site.
 SOME_WEIGHT = 0.2
+# So many failures of a user who is known from elsewhere count against an office within a day.
+REPEATS = 3
 # The time after a ban in which failures of its source weigh twice as much.
 OFFENCE = 14 * DAY
 # How long logins spare a network or all of their system, and how long a banned system is not banned again.
@@ -71,18 +74,21 @@ def take_failure(state: State, event: Entry, detection: Detection, settings: Set
 def _count_trusted(state: State, event: Entry, detection: Detection, reason: Reason) -> list[Ban]:
     """Return the ban of a trusted source, if its failure counts.
 
-    An office is not banned for a telephone that repeats the old password of one of its users. Elsewhere
-    only one in three such failures counts, once there were enough for a ban.
+    An office is not banned for a telephone that repeats the old password of one user. Elsewhere only one
+    in three failures of a source's own users counts, once there were enough for a ban.
     """
     rule, is_suspicious = detection.rules.get(TRUSTED), reason.weight >= SOME_WEIGHT
+    user = name_account(detection, event.user)
+    guesses = name_guesses(event.address, user)
     if is_suspicious:
-        user = name_account(detection, event.user)
-        note_failure(state, name_guesses(event.address, user), event.at)
+        note_failure(state, guesses, event.at)
     if rule is None:
         return []
+    is_office = len(state.guests.get(event.address, ())) >= OFFICE_GUESTS
     if is_suspicious:
-        return [_ban(event, TRUSTED)]
-    if len(state.guests.get(event.address, ())) >= OFFICE_GUESTS:
+        is_repeated = count_failures(state, guesses, event.at) > REPEATS and user in state.users
+        return [] if is_office and is_repeated else [_ban(event, TRUSTED)]
+    if is_office:
         return []
     repeated, last = state.failures.get(event.address + " own", (0, 0))
     repeated = repeated + 1 if last > event.at - DAY else 1

@@ -96,10 +96,30 @@ def test_an_office_is_not_banned_for_old_passwords_of_its_own_users(site: Site) 
     assert site.fail_often(100, OFFICE, "carol", after=30) == []
 
 
-def test_an_office_is_counted_for_other_names(site: Site) -> None:
+@pytest.mark.parametrize("name", ["nobody", "test", ""])
+def test_an_office_is_counted_for_names_of_nobody(site: Site, name: str) -> None:
     open_office(site)
-    assert site.fail_often(10, OFFICE, "bob") == [f"trusted {OFFICE}"] * 10
-    assert site.fail_often(10, OFFICE, "nobody") == [f"trusted {OFFICE}"] * 10
+    assert site.fail_often(10, OFFICE, name) == [f"trusted {OFFICE}"] * 10
+
+
+def test_an_office_is_not_banned_for_an_old_password_of_a_user_from_elsewhere(site: Site) -> None:
+    open_office(site)
+    assert site.fail_often(100, OFFICE, "bob", after=30) == [f"trusted {OFFICE}"] * 3
+
+
+def test_an_office_is_counted_for_guesses_at_several_users_from_elsewhere(site: Site) -> None:
+    users = ("frank", "grace", "heidi", "ivan")
+    for number, user in enumerate(users):
+        site.log_in(f"79.1.{number}.1", user)
+    open_office(site)
+    bans = [ban for _ in range(3) for user in users for ban in site.fail(OFFICE, user)]
+    assert bans == [f"trusted {OFFICE}"] * 12
+
+
+def test_a_login_after_many_failures_of_a_user_from_elsewhere_is_an_alarm(site: Site) -> None:
+    open_office(site)
+    site.fail_often(100, OFFICE, "bob", after=30)
+    assert has_alarm(site.log_in(OFFICE, "bob"))
 
 
 def test_two_users_make_no_office(site: Site) -> None:
