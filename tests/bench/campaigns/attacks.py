@@ -158,8 +158,8 @@ def attack_saml(chance: random.Random) -> Iterator[Attempt]:
 def _guess_often(
     chance: random.Random, address: str, names: Names, more: float, detection: str
 ) -> Iterator[Attempt]:
-    """Guess once, and again with the probability ``more``, within hours."""
-    at = MONDAY + chance.uniform(0, 13 * DAY)
+    """Guess on one of six days: once, and again with the probability ``more``, within hours."""
+    at = MONDAY + chance.uniform(0, 6 * DAY)
     while True:
         yield guess(at, address, names(chance), detection)
         if chance.random() >= more:
