@@ -48,7 +48,7 @@ def read_checkpoint(path: str) -> Optional[Checkpoint]:  # noqa: UP045 - Python 
         )
     except FileNotFoundError:
         return None
-    except (OSError, LookupError, TypeError, RecursionError) as error:
+    except (OSError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(str(error)) from error
 
 

@@ -22,6 +22,7 @@ from rules.standing import (
     is_own_system,
     is_trusted,
     name_guesses,
+    name_own_failures,
     name_system,
     note_failure,
 )
@@ -30,7 +31,9 @@ from rules.state import (
     MOST_OF_A_NETWORK,
     MOST_SOURCES,
     MOST_USERS,
+    Point,
     State,
+    Suspect,
     Table,
     remember,
 )
@@ -54,7 +57,9 @@ def take_failure(state: State, event: Entry, detection: Detection, settings: Set
     reason = weigh(state, event, detection, settings)
     if is_trusted(state, event.address, event.at, settings):
         return _count_trusted(state, event, detection, reason)
-    bans = [_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
+    bans = (
+        [_make_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
+    )
     note_failure(state, event.address, event.at)
     if not reason.weight:
         return bans
@@ -63,7 +68,7 @@ def take_failure(state: State, event: Entry, detection: Detection, settings: Set
     if reason.rule == SPRAY:
         bans += _ban_spray(state, event, detection, settings)
     elif _complete_point(state, event, reason):
-        bans.append(_ban(event, reason.rule))
+        bans.append(_make_ban(event, reason.rule))
     if NETWORK in detection.rules:
         bans += _ban_networks(state, event, detection, reason, settings)
     if ASN in detection.rules:
@@ -87,21 +92,19 @@ def _count_trusted(state: State, event: Entry, detection: Detection, reason: Rea
     is_office = len(state.guests.get(event.address, ())) >= OFFICE_GUESTS
     if is_suspicious:
         is_repeated = count_failures(state, guesses, event.at) > REPEATS and user in state.users
-        return [] if is_office and is_repeated else [_ban(event, TRUSTED)]
+        return [] if is_office and is_repeated else [_make_ban(event, TRUSTED)]
     if is_office:
         return []
-    repeated, last = state.failures.get(event.address + " own", (0, 0))
-    repeated = repeated + 1 if last > event.at - DAY else 1
-    remember(state.failures, event.address + " own", [repeated, event.at], MOST_SOURCES)
-    return [_ban(event, TRUSTED)] if repeated <= rule.max_retry or repeated % 3 == 0 else []
+    repeated = note_failure(state, name_own_failures(event.address), event.at)
+    return [_make_ban(event, TRUSTED)] if repeated <= rule.max_retry or repeated % 3 == 0 else []
 
 
 def _complete_point(state: State, event: Entry, reason: Reason) -> bool:
     """Return whether the failures of a source weigh 1 together; then their weights are used up."""
-    points = [entry for entry in state.points.get(event.address, ()) if entry[0] > event.at]
-    points.append([event.at + reason.lasts, reason.weight])
+    points = [point for point in state.points.get(event.address, ()) if point.until > event.at]
+    points.append(Point(event.at + reason.lasts, reason.weight))
     factor = 2 if state.offenders.get(event.address, 0.0) > event.at - OFFENCE else 1
-    if factor * sum(weight for _, weight in points) >= WHOLE:
+    if factor * sum([point.weight for point in points]) >= WHOLE:
         state.points.pop(event.address, None)
         remember(state.offenders, event.address, event.at, MOST_SOURCES)
         return True
@@ -117,13 +120,13 @@ def _ban_spray(state: State, event: Entry, detection: Detection, settings: Setti
     state.points.pop(event.address, None)
     if is_under_way:
         remember(state.offenders, event.address, event.at, MOST_SOURCES)
-        return [_ban(event, SPRAY)]
+        return [_make_ban(event, SPRAY)]
     sources = [
         each for each in state.sprays[user] if not is_trusted(state, each, event.at, settings)
     ]
     for source in sources:
         remember(state.offenders, source, event.at, MOST_SOURCES)
-    return [_ban(event, SPRAY, source) for source in sources]
+    return [_make_ban(event, SPRAY, source) for source in sources]
 
 
 def _ban_networks(
@@ -134,7 +137,7 @@ def _ban_networks(
         if event.at - state.safe_networks.get(network, float("-inf")) < settings.trust_time:
             break
         if _complete_network(state, network, source, event.at, reason, rule, NETWORK_WEIGHT):
-            bans.append(_ban(event, NETWORK, network))
+            bans.append(_make_ban(event, NETWORK, network))
     return bans
 
 
@@ -158,7 +161,7 @@ def _ban_systems(
         return []
     remember(state.offenders, key, at, MOST_SOURCES)
     return [
-        _ban(event, ASN, network)
+        _make_ban(event, ASN, network)
         for network in systems.list_networks(systems.find(event.address), sources)
         if state.safe_networks.get(network, float("-inf")) <= spared_since
     ]
@@ -171,7 +174,7 @@ def _complete_network(
     sources = _add_to_network(state, network, source, at, reason, at - rule.find_time)
     if len(sources) < rule.max_retry:
         return False
-    if sum(weight for _, weight in sources.values()) < least:
+    if sum([each.weight for each in sources.values()]) < least:
         return False
     del state.networks[network]
     return True
@@ -179,18 +182,18 @@ def _complete_network(
 
 def _add_to_network(
     state: State, network: str, source: str, at: float, reason: Reason, since: float
-) -> Table[list[float]]:
+) -> Table[Suspect]:
     """Add a source to its network, and return those that failed there since a time."""
     sources = state.networks.get(network) or OrderedDict()
-    last, weight = sources.get(source, (0.0, 0.0))
-    weight = min(1.0, reason.weight + (weight if last > since else 0.0))
-    remember(sources, source, [at, weight], MOST_OF_A_NETWORK)
+    known = sources.get(source)
+    before = known.weight if known and known.last > since else 0.0
+    remember(sources, source, Suspect(at, min(1.0, reason.weight + before)), MOST_OF_A_NETWORK)
     remember(state.networks, network, sources, MOST_NETWORKS)
-    while next(iter(sources.values()))[0] <= since:
+    while next(iter(sources.values())).last <= since:
         sources.popitem(last=False)
     return sources
 
 
-def _ban(event: Entry, rule: str, key: str = "") -> Ban:
+def _make_ban(event: Entry, rule: str, key: str = "") -> Ban:
     jail = name_jail(event.detection, rule)
     return Ban(event.at, jail, key or event.address, event.address, event.fortigate)

@@ -6,7 +6,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 from rules.settings import DAY, Settings
-from rules.state import MOST_NETWORKS, MOST_SOURCES, State, remember
+from rules.state import MOST_NETWORKS, MOST_SOURCES, Failures, State, remember
 
 # Users who make a source an office.
 OFFICE_GUESTS = 3
@@ -21,19 +21,29 @@ def is_trusted(state: State, source: str, now: float, settings: Settings) -> boo
 
 
 def count_failures(state: State, key: str, now: float) -> int:
-    """Return how often a source failed since its last login. A day without failures ends the count."""
-    count, last = state.failures.get(key, (0, 0))
-    return int(count) if last > now - DAY else 0
+    """Return how often a source failed since its last login. A day without failures ends the count.
+
+    ``key``: the source, or what :func:`name_guesses` or :func:`name_own_failures` returns.
+    """
+    known = state.failures.get(key)
+    return known.number if known and known.last > now - DAY else 0
 
 
-def note_failure(state: State, key: str, now: float) -> None:
-    """Count one failure of a source."""
-    remember(state.failures, key, [count_failures(state, key, now) + 1, now], MOST_SOURCES)
+def note_failure(state: State, key: str, now: float) -> int:
+    """Count one failure under a key, and return how many there are now."""
+    number = count_failures(state, key, now) + 1
+    remember(state.failures, key, Failures(number, now), MOST_SOURCES)
+    return number
 
 
 def name_guesses(source: str, user: str) -> str:
-    """Return the key under which failures of one user from a trusted source are counted."""
+    """Return the key under which suspicious failures of one user from a trusted source are counted."""
     return "%s %s" % (source, user)
+
+
+def name_own_failures(source: str) -> str:
+    """Return the key under which failures of a trusted source's own users are counted together."""
+    return source + " own"
 
 
 def name_system(source: str, settings: Settings) -> str:

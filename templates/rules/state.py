@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Value = TypeVar("Value")
 # In the order in which keys were touched. A plain dictionary takes ever longer to find its first key
@@ -28,6 +28,27 @@ _NUMBERS = ("first_at", "last_at", "shield_since", "shield_until", "hour")
 _TEXTS = ("quiet_hours",)
 
 
+class Failures(NamedTuple):
+    """The failures of one key in a row: their number, and the time of the last one."""
+
+    number: int
+    last: float
+
+
+class Point(NamedTuple):
+    """One failure of a source: its part of a ban, which counts until a time."""
+
+    until: float
+    weight: float
+
+
+class Suspect(NamedTuple):
+    """A source in a network: the time of its last failure, and its part of the network's ban, at most 1."""
+
+    last: float
+    weight: float
+
+
 @dataclass
 class State:
     """The state between two events. Times in epoch seconds.
@@ -38,12 +59,11 @@ class State:
     - ``guests``: source to the users who logged in from it, at most three; with three it is an office
       (an autonomous system: to pairs of source and user, at most three)
     - ``safe_networks``: network to its last login that gave trust
-    - ``failures``: source to the number of its failures since its last login, and the last time
-      (a trusted source and user: of the failures of this user there)
+    - ``failures``: source to its failures since its last login (standing.py has the other keys)
     - ``doubted``: source to its last login after so many failures that its password may be a guess
-    - ``points``: source to ``[until, weight]`` of each failure with a weight
+    - ``points``: source to its failures that have a weight
     - ``offenders``: source to its last ban by these points
-    - ``networks``: network to its failing sources or smaller networks, each with ``[last time, weight]``
+    - ``networks``: network to its failing sources or smaller networks
     - ``sprays``: account list and user to the strange sources that tried it, with the last time
     - ``attacked``: account list and user to the end of the spray against it
     - ``homes``: network around a source to its last login that gave trust; the shield spares it
@@ -59,11 +79,11 @@ class State:
     trusted: Table[float] = field(default_factory=OrderedDict)
     guests: Table[list[str]] = field(default_factory=OrderedDict)
     safe_networks: Table[float] = field(default_factory=OrderedDict)
-    failures: Table[list[float]] = field(default_factory=OrderedDict)
+    failures: Table[Failures] = field(default_factory=OrderedDict)
     doubted: Table[float] = field(default_factory=OrderedDict)
-    points: Table[list[list[float]]] = field(default_factory=OrderedDict)
+    points: Table[list[Point]] = field(default_factory=OrderedDict)
     offenders: Table[float] = field(default_factory=OrderedDict)
-    networks: Table[Table[list[float]]] = field(default_factory=OrderedDict)
+    networks: Table[Table[Suspect]] = field(default_factory=OrderedDict)
     sprays: Table[Table[float]] = field(default_factory=OrderedDict)
     attacked: Table[float] = field(default_factory=OrderedDict)
     homes: Table[float] = field(default_factory=OrderedDict)
@@ -83,7 +103,7 @@ def read_state(document: dict[str, object]) -> State:
     """Return the state of a checkpoint.
 
     Raises:
-        ValueError: the document is no such state.
+        ValueError, TypeError, AttributeError: the document is no such state.
     """
     names = {each.name for each in fields(State)}
     if set(document) != names:
@@ -92,7 +112,19 @@ def read_state(document: dict[str, object]) -> State:
         kind = (int, float) if name in _NUMBERS else str if name in _TEXTS else dict
         if not isinstance(document[name], kind):
             raise ValueError("%s of the checkpoint is of another type" % name)
-    return State(**{name: _order(value) for name, value in document.items()})
+    state = State(**{name: _order(value) for name, value in document.items()})
+    _read_rows(state.failures, Failures)
+    for sources in state.networks.values():
+        _read_rows(sources, Suspect)
+    for source, points in state.points.items():
+        state.points[source] = [Point(*point) for point in points]
+    return state
+
+
+def _read_rows(table: Table[Any], kind: type[Any]) -> None:
+    """Make the rows of a table of this kind; JSON has them as lists. Raises TypeError."""
+    for key, row in table.items():
+        table[key] = kind(*row)
 
 
 def _order(value: Any) -> Any:

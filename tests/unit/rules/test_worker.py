@@ -121,6 +121,21 @@ def test_a_damaged_checkpoint_is_logged_and_old_events_ban_nobody(
     assert "the checkpoint cannot be read, so all counts begin anew" in caplog.text
 
 
+def test_a_checkpoint_with_one_damaged_row_is_not_read(
+    host: RulesHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.write(event("198.51.100.7", "ghost"))
+    host.work()
+    assert host.worker is not None
+    host.worker.save()
+    path = Path(host.places.checkpoint)
+    found = json.loads(path.read_text())
+    found["state"]["points"]["198.51.100.7"] = [[NOW]]
+    path.write_text(json.dumps(found))
+    host.start()
+    assert "the checkpoint cannot be read, so all counts begin anew" in caplog.text
+
+
 def test_without_a_checkpoint_no_line_is_written_twice(host: RulesHost) -> None:
     host.write(event("198.51.100.7", "admin", NOW - 120))
     host.work()
