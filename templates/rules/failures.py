@@ -37,6 +37,7 @@ from rules.state import (
     Table,
     remember,
 )
+from rules.telephones import is_telephone
 from rules.weights import Reason, name_account, weigh
 
 # Failures that weigh less do not count against a trusted source: those of its own users, and of a new site.
@@ -57,10 +58,12 @@ def take_failure(state: State, event: Entry, detection: Detection, settings: Set
     reason = weigh(state, event, detection, settings)
     if is_trusted(state, event.address, event.at, settings):
         return _count_trusted(state, event, detection, reason)
-    bans = (
-        [_make_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
-    )
+    is_spared = reason.is_early and is_telephone(state, event, detection)
     note_failure(state, event.address, event.at)
+    if is_spared:
+        return []
+    is_counted = PLAIN in detection.rules and event.kind != LOCKED_OUT
+    bans = [_make_ban(event, PLAIN)] if is_counted else []
     if not reason.weight:
         return bans
     if not shield.is_home(state, event.address, event.at, settings):

@@ -13,7 +13,9 @@ banned, by the jail of the rule that completed the sum. With the shipped setting
     (none)         a user, from a source or a /24 where this user logged in       0
 
 A new site knows nobody yet. In its first week, and always if FortiGates do not report logins, an unknown
-name weighs a quarter of that, for a day, unless it is a trap or the FortiGate itself calls it unknown.
+name weighs a quarter of that, for a day, unless it is a trap or the FortiGate itself calls it unknown. A name
+of ``detection_known_users`` that has not logged in weighs half. A telephone that repeats the old password of
+such a name weighs nothing; see telephones.py.
 
 For two weeks after such a ban, failures of its source weigh twice as much, until somebody logs in from
 there. That is needed because fail2ban lengthens the bans of each jail on its own.

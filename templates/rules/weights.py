@@ -20,7 +20,8 @@ from rules.state import MOST_OF_A_SPRAY, MOST_USERS, State, forget_before, remem
 WEEK = 7 * DAY
 # An attempt without a name weighs more than a name from a strange source.
 NAMELESS = 4 / 3
-FIRST_WEEK = 1 / 4
+# While a site knows nobody, names of detection_known_users weigh half as much, and unknown names a quarter.
+EARLY_KNOWN, EARLY_UNKNOWN = 1 / 2, 1 / 4
 # Reasons with which a FortiGate reports that it has no such user.
 NO_SUCH_USER = ("sslvpn_login_unknown_user", "name_invalid")
 # Letters and digits of any script, and what names of people, hosts and domains hold.
@@ -28,11 +29,15 @@ _PLAUSIBLE = re.compile(r"[\w.@+' -]{1,64}\Z")
 
 
 class Reason(NamedTuple):
-    """The reason why a failure is suspicious: its weight, the rule, and for how many seconds it weighs."""
+    """The reason why a failure is suspicious: its weight, the rule, and for how many seconds it weighs.
+
+    ``is_early``: it weighs less, since the site does not know its people yet.
+    """
 
     weight: float
     rule: str
     lasts: float
+    is_early: bool = False
 
 
 INNOCENT = Reason(0, "", 0)
@@ -50,12 +55,15 @@ def weigh(state: State, event: Entry, detection: Detection, settings: Settings) 
         return _weigh_unknown(state, event, detection, settings)
     if logins and (event.address in logins or list_places(event.address)[0] in logins):
         return INNOCENT
-    is_sprayed = (
+    if (
         SPRAY in detection.rules
         and not shield.is_home(state, event.address, event.at, settings)
-        and _count_strangers(state, user, event, detection)
-    )
-    return _reason(detection, SPRAY if is_sprayed else SLOW)
+        and _is_sprayed(state, user, event, detection)
+    ):
+        return _reason(detection, SPRAY)
+    if not logins and _knows_nobody(state, event.at, settings):
+        return _reason(detection, SLOW, EARLY_KNOWN)._replace(is_early=True)
+    return _reason(detection, SLOW)
 
 
 def _reason(detection: Detection, name: str, factor: float = 1.0) -> Reason:
@@ -69,20 +77,28 @@ def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: S
     if TRAP in detection.rules and (is_trap or not _PLAUSIBLE.match(name)):
         return _reason(detection, TRAP)
     reason = _reason(detection, UNKNOWN)
-    is_new = is_new_site(state, event.at) or not settings.logins
-    if is_new and event.reason not in NO_SUCH_USER:
-        return Reason(reason.weight * FIRST_WEEK, UNKNOWN, min(DAY, reason.lasts))
+    if _knows_nobody(state, event.at, settings) and event.reason not in NO_SUCH_USER:
+        return Reason(reason.weight * EARLY_UNKNOWN, UNKNOWN, min(DAY, reason.lasts), is_early=True)
     return reason
 
 
-def _count_strangers(state: State, user: str, event: Entry, detection: Detection) -> bool:
+def _is_sprayed(state: State, user: str, event: Entry, detection: Detection) -> bool:
     """Add the source of an event to those that try a user; return whether they are a spray."""
     rule = detection.rules[SPRAY]
-    sources = state.sprays.get(user) or OrderedDict()
+    return count_sources(state, user, event, rule.find_time) >= rule.max_retry
+
+
+def count_sources(state: State, key: str, event: Entry, seconds: float) -> int:
+    """Add the source of an event to those under a key; return how many there were within so many seconds."""
+    sources = state.sprays.get(key) or OrderedDict()
     remember(sources, event.address, event.at, MOST_OF_A_SPRAY)
-    remember(state.sprays, user, sources, MOST_USERS)
-    forget_before(sources, event.at - rule.find_time)
-    return len(sources) >= rule.max_retry
+    remember(state.sprays, key, sources, MOST_USERS)
+    forget_before(sources, event.at - seconds)
+    return len(sources)
+
+
+def _knows_nobody(state: State, at: float, settings: Settings) -> bool:
+    return is_new_site(state, at) or not settings.logins
 
 
 def is_new_site(state: State, at: float) -> bool:

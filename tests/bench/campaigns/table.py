@@ -44,13 +44,11 @@ def _swarm(names: attacks.Names, days: float, pause: float) -> Attack:
 
 CAMPAIGNS = (
     Campaign("quiet", rest, most_denied=3),
-    # A new site that begins on such a day takes telephones with old passwords for guessers. Four people are
-    # denied with seed 1, and up to 16 with others, where a telephone shares its address with colleagues.
     Campaign(
         "quiet, passwords changed on the first day",
         rest,
         site=Site(change_day=0),
-        most_denied=4,
+        most_denied=3,
     ),
     Campaign("quiet, IPsec", rest, site=Site(IPSEC), most_denied=3),
     Campaign("quiet, SAML", rest, site=Site(has_saml=True), most_denied=3),

@@ -160,6 +160,18 @@ def test_a_new_site_weighs_an_unknown_name_an_eighth_for_a_day() -> None:
     assert site.fail_often(8, OTHER, "alice", after=DAY / 6) == []
 
 
+def test_a_new_site_weighs_a_known_user_who_has_not_logged_in_an_eighth() -> None:
+    site = Site(is_new=True)
+    assert site.fail_often(7, STRANGE, "newcomer") == []
+    assert site.fail(STRANGE, "newcomer") == [f"slow {STRANGE}"]
+
+
+def test_a_new_site_finds_a_spray_against_a_known_user() -> None:
+    site = Site(is_new=True)
+    bans = [ban for each in (STRANGE, OTHER, HOME) for ban in site.fail(each, "newcomer")]
+    assert bans == [f"spray {STRANGE}", f"spray {OTHER}", f"spray {HOME}"]
+
+
 def test_a_site_that_hears_of_no_login_stays_a_new_one() -> None:
     site = Site(replace(SETTINGS, logins=False))
     assert site.fail_often(7, STRANGE, "alice") == []
