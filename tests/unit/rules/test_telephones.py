@@ -55,6 +55,12 @@ def test_it_counts_after_three_hours(site: Site) -> None:
     assert repeat(site, 10) == 10
 
 
+def test_a_day_without_failures_gives_no_more_attempts(site: Site) -> None:
+    repeat(site, 360)
+    site.now += 2 * DAY
+    assert repeat(site, 10) == 10
+
+
 def test_the_name_may_be_a_listed_one(site: Site) -> None:
     assert repeat(site, 100, "newcomer") == 1
 
