@@ -84,7 +84,7 @@ def _reaches_with_shield(result: Result, campaign: Campaign) -> bool:
     most_strange = SHIELDED * result.logins if campaign.attack is not rest else campaign.most_denied
     return (
         result.share >= campaign.with_shield
-        and result.denied_known <= campaign.most_denied
+        and len(result.known) <= campaign.most_denied
         and result.denied_strange <= most_strange
     )
 

@@ -27,6 +27,7 @@ class Result:
     - ``logins``: with the right password, denied or not
     - ``strange``: those of them from a network of which nobody has logged in lately
     - ``denied_strange``, ``denied_known``: denied logins, from such a network and from another one
+    - ``known``: numbers of people who were denied at least once in a network of the other kind
     """
 
     guesses: int = 0
@@ -36,6 +37,7 @@ class Result:
     strange: int = 0
     denied_strange: int = 0
     denied_known: int = 0
+    known: set[int] = field(default_factory=set)
 
     @property
     def share(self) -> float:
@@ -152,3 +154,5 @@ def _note(result: Result, attempt: Attempt, is_denied: bool, homes: Homes) -> No
         result.denied_known += is_denied and not is_strange
         if is_denied:
             result.denied.add(attempt.person)
+        if is_denied and not is_strange:
+            result.known.add(attempt.person)
