@@ -8,7 +8,6 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import time
@@ -21,11 +20,12 @@ from banstitch_shared.eventlog import Entry, read_line
 from banstitch_shared.jails import PLAIN, name_jail
 
 from rules.alarms import Alarms
-from rules.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from rules.checkpoint import Checkpoint, read_checkpoint
 from rules.database import Database
 from rules.follow import Follower
 from rules.hours import HoursFile
 from rules.rulelog import RuleLog, write_line
+from rules.saving import Saver
 from rules.settings import Settings
 from rules.shielding import Shielding
 from rules.spool import Spool
@@ -38,10 +38,8 @@ from rules.trusted import TrustedFile
 SELF_TEST = "verify"
 # The age in seconds from which on a ban is skipped if nobody knows whether it was written.
 OLD = 3600.0
-# Seconds between two checkpoints; a large state is written less often.
-PAUSE, SHARE = 60.0, 20.0
-# A checkpoint that takes more seconds is written by a child process.
-LONG = 0.1
+# Seconds between two looks for a newer database.
+PAUSE = 60.0
 # Seconds between two renewals of a sign of life.
 RENEWED = 2.0
 
@@ -88,10 +86,7 @@ class Worker:
         self._silent_until = 0.0
         # lines that the disk did not take yet
         self._waiting: list[str] = []
-        self._is_changed = False
-        self._saved_at, self._pause, self._took = clock(), PAUSE, 0.0
-        # a process that writes a checkpoint
-        self._child: Optional[int] = None  # noqa: UP045 - Python 3.9
+        self._saver = Saver(places.checkpoint, self._make_checkpoint, clock)
         self._unreadable = 0
         # when a newer database was opened
         self._renewed_at = 0.0
@@ -137,16 +132,17 @@ class Worker:
         self._alive.give(now)
         if not self._waiting:
             lines = self._events.read()
-            self._is_changed = self._is_changed or bool(lines)
             self._waiting = [text for line in lines for text in self._take(line)]
-            if not lines:
+            if lines:
+                self._saver.note_change()
+            else:
                 self._written = 0
                 self._current.give(now)
                 self._alarms.write(self._state, now)
                 self._hours.write(self._state)
                 self._trusted.write(self._state, now)
                 self._turn_shield(now)
-                self._save_if_due(now)
+                self._saver.save_if_due(now)
                 self._renew_database(now)
                 return False
         if self._waiting:
@@ -220,43 +216,16 @@ class Worker:
             log.warning("%s has a line that cannot be read: %r", self._places.events, line[:100])
         self._unreadable += 1
 
-    def _save_if_due(self, now: float) -> None:
-        if not self._is_changed or 0 <= now - self._saved_at < self._pause:
-            return
-        if self._took < LONG:
-            self.save()
-        elif self._child is None or os.waitpid(self._child, os.WNOHANG)[0]:
-            self._save_aside(now)
-
-    def _save_aside(self, now: float) -> None:
-        """Let a child write the checkpoint of this moment, so that bans do not wait for it."""
-        self._child = os.fork()
-        if not self._child:
-            try:
-                self._child = None
-                self.save()
-            finally:
-                os._exit(0)
-        self._saved_at, self._is_changed = now, False
-
     def save(self) -> None:
         """Write the checkpoint; if that fails, try again later."""
-        if self._child is not None:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._child, 0)
-            self._child = None
-        began, events = time.monotonic(), self._events.place
-        if self._waiting or self._written or events is None or self._rules.place is None:
-            return
-        self._saved_at = self._clock()
-        try:
-            checkpoint = Checkpoint(self._state, events, self._rules.place, self._silent_until)
-            write_checkpoint(self._places.checkpoint, checkpoint)
-            self._is_changed = False
-        except OSError as error:
-            log.error("cannot write the checkpoint: %s", error)
-        self._took = time.monotonic() - began
-        self._pause = max(PAUSE, SHARE * self._took)
+        self._saver.save()
+
+    def _make_checkpoint(self) -> Optional[Checkpoint]:  # noqa: UP045 - Python 3.9
+        """Return the checkpoint; None while lines wait, or may be in the rule log already."""
+        events, rules = self._events.place, self._rules.place
+        if self._waiting or self._written or events is None or rules is None:
+            return None
+        return Checkpoint(self._state, events, rules, self._silent_until)
 
     def close(self) -> None:
         """Close the files; nothing is written."""

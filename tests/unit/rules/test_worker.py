@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rules import worker
+from rules import saving
 
 from tests.unit.rules.rules_model import JAIL, NOW, RulesHost, event, login
 
@@ -184,7 +184,7 @@ def test_signs_of_life_tell_a_service_that_is_behind_from_one_that_is_down(host:
 def test_a_checkpoint_that_takes_long_is_written_beside_the_work(
     host: RulesHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "LONG", 0.0)
+    monkeypatch.setattr(saving, "LONG", 0.0)
     for number in range(3):
         host.write(event(f"198.51.{number}.7", "ghost"))
         host.now += 100
