@@ -13,14 +13,14 @@ Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py 
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from banstitch_shared.addresses import Network, Networks, parse_network, spell_network, split_ban
 from banstitch_shared.allowances import Allowance, read_allowances
 from banstitch_shared.looked_up import LookedUp
+from banstitch_shared.signatures import Signature, read_signature
 
 
 class Ignored:
@@ -48,7 +48,7 @@ class Ignoring:
         self._filter = log_filter
         # the file of allowances, its state when it was read, and what it held
         self._path = allowances
-        self._signature: tuple[int, ...] = ()
+        self._signature: Optional[Signature] = None  # noqa: UP045 - Python 3.9
         self._allowances: list[Allowance] = []
         # fail2ban's own objects of those that would not be on the list without us
         self._added: list[Any] = []
@@ -96,11 +96,11 @@ class Ignoring:
 
     def is_changed(self) -> bool:
         """Return whether a file is another than when it was read last."""
-        return self._sign() != self._signature or self._looked_up.is_changed()
+        return read_signature(self._path) != self._signature or self._looked_up.is_changed()
 
     def _list_allowed(self) -> list[str]:
         """Return the addresses and networks that are allowed now."""
-        signature = self._sign()
+        signature = read_signature(self._path)
         if signature != self._signature:
             self._signature = signature
             # a damaged file allows nobody: it is root's, and `allow` says what is wrong with it
@@ -109,13 +109,6 @@ class Ignoring:
                 self._allowances = read_allowances(self._path, time.time())
         now = time.time()
         return [allowance.network for allowance in self._allowances if allowance.until > now]
-
-    def _sign(self) -> tuple[int, ...]:
-        try:
-            about = os.stat(self._path)
-        except OSError:
-            return ()
-        return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def parse_networks(text: str) -> list[Network]:

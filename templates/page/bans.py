@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from banstitch_shared.addresses import Network, parse_network, split_ban
 from banstitch_shared.ban_file import FOREVER, find_ban_file
+from banstitch_shared.signatures import Signature, make_signature
 
 # Seconds between two looks at the files, whatever is asked meanwhile.
 PAUSE = 1.0
 # Bans of one answer to a search.
 MOST_FOUND = 200
 SINCE = itemgetter(0)
-Signature = tuple[int, ...]
 
 
 class Row(NamedTuple):
@@ -79,7 +79,7 @@ class Bans:
         self._looked_at, self.errors, changed = now, [], False
         for jail, path in self._paths.items():
             try:
-                signature = _sign(path)
+                signature = make_signature(os.stat(path))
                 if signature != self._seen.get(jail):
                     self._rows[jail] = read_rows(path, jail, self._rows[jail])
                     self._seen[jail], changed = signature, True
@@ -114,8 +114,3 @@ def _overlaps(entry: str, wanted: Network) -> bool:
     _, number, shift = split_ban(entry)
     wide = max(shift, wanted.max_prefixlen - wanted.prefixlen)
     return number >> wide == int(wanted.network_address) >> wide
-
-
-def _sign(path: str) -> Signature:
-    about = os.stat(path)
-    return about.st_ino, about.st_size, about.st_mtime_ns

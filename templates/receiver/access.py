@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from banstitch_shared.addresses import Address, Network, is_network
+from banstitch_shared.signatures import Signature, read_signature
 from banstitch_shared.tokens import (
     STATUS,
     VERIFY,
@@ -23,7 +24,7 @@ from banstitch_shared.tokens import (
 )
 
 from receiver.counts import Counts
-from receiver.files import Signature, Unavailable, read_json, read_signature
+from receiver.files import Unavailable, read_json
 from receiver.names import Names
 
 

@@ -21,8 +21,9 @@ from typing import NamedTuple
 from banstitch_shared.ban_file import Ban
 from banstitch_shared.jails import bans_systems
 from banstitch_shared.shared_bans import Imported
+from banstitch_shared.signatures import Signature
 
-from receiver.files import Signature, Unavailable
+from receiver.files import Unavailable
 from receiver.imports import Imports
 from receiver.quiet_hours import QuietHours
 from receiver.shield import Shield

@@ -12,31 +12,16 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from banstitch_shared.signatures import Signature, make_signature, read_signature
+
 # Bytes that must be left for the events of a second or two before the disk is called full.
 ROOM = 1 << 20
 # Seconds for which a file may be missing: as long as logrotate needs for a rotation, and more.
 MISSING = 1.0
 
 
-# What changes when a file does: inode, time of its last change in nanoseconds, size in bytes.
-Signature = tuple[int, int, int]
-
-
 class Unavailable(Exception):
     """Something on this host that the answer depends on cannot be read or written now."""
-
-
-def read_signature(path: str) -> Signature | None:
-    """Return the signature of a file, or None if it does not exist."""
-    try:
-        return make_signature(os.stat(path))
-    except OSError:
-        return None
-
-
-def make_signature(stat: os.stat_result) -> Signature:
-    """Return the signature of a file from its ``stat``."""
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def read_json(path: str, what: str) -> tuple[Signature, Any]:
@@ -85,7 +70,7 @@ def _try_append(path: str, data: bytes, what: str, most: float, until: float) ->
         fcntl.flock(log, fcntl.LOCK_EX)
         stat = os.fstat(log)
         current = read_signature(path)
-        if current is None or current[0] != stat.st_ino:
+        if current is None or current.inode != stat.st_ino:
             return False
         if stat.st_size + len(data) > most or os.write(log, data) != len(data):
             os.ftruncate(log, stat.st_size)

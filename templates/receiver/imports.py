@@ -31,10 +31,10 @@ from banstitch_shared.shared_bans import (
     format_imported,
     read_list,
 )
+from banstitch_shared.signatures import Signature, read_signature
 from banstitch_shared.untrusted import read_small_file
 
 from receiver import sources
-from receiver.files import Signature, read_signature
 
 if TYPE_CHECKING:
     from receiver.names import Names

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 
 from banstitch_shared import quiet_hours
-
-from receiver.files import Signature, read_signature
+from banstitch_shared.signatures import Signature, read_signature
 
 
 class QuietHours:

@@ -23,8 +23,7 @@ from banstitch_shared.addresses import (
 from banstitch_shared.looked_up import LookedUp
 from banstitch_shared.ranges import cut_out
 from banstitch_shared.shield_file import UP
-
-from receiver.files import Signature, read_signature
+from banstitch_shared.signatures import Signature, read_signature
 
 if TYPE_CHECKING:
     from receiver.names import Names

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from banstitch_shared.ban_file import Ban, find_ban_file, find_sign_of_life, parse_bans
+from banstitch_shared.signatures import Signature, make_signature, read_signature
 
-from receiver.files import ROOM, Signature, Unavailable, make_signature, read_signature
+from receiver.files import ROOM, Unavailable
 
 # Seconds after which a jail whose action gives no sign of life counts as unmaintained. The action gives
 # one every few seconds, but restoring 100,000 bans at a start may keep it busy.
@@ -76,7 +77,7 @@ class Bans:
 
     def check_room(self) -> None:
         """Raise Unavailable if fail2ban could not record one more ban: it writes the whole file."""
-        sizes = [signature[2] for signature in self.read_signatures().values() if signature]
+        sizes = [signature.size for signature in self.read_signatures().values() if signature]
         try:
             room = os.statvfs(self.folder)
         except OSError as error:

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from banstitch_shared.addresses import parse_peer
+from banstitch_shared.signatures import Signature, read_signature
 from gevent import ssl
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from receiver.access import Peers
 from receiver.facts import keep_facts
-from receiver.files import Signature, read_signature
 from receiver.names import keep_up_to_date
 
 if TYPE_CHECKING:

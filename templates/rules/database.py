@@ -8,9 +8,10 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later.
 from __future__ import annotations
 
 import logging
-import os
 import re
 from typing import Any, Optional
+
+from banstitch_shared.signatures import Signature, read_signature
 
 from rules.systems import LookUp, Systems
 
@@ -26,31 +27,27 @@ class Database:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._signature: tuple[int, ...] = ()
+        self._signature: Optional[Signature] = None  # noqa: UP045 - Python 3.9
+        self._is_tried = False
         self._systems: Optional[Systems] = None  # noqa: UP045 - Python 3.9
 
     def is_changed(self) -> bool:
-        """Return whether the file was replaced since it was opened."""
-        return bool(self._path) and self._sign() != self._signature
+        """Return whether the file was replaced since it was opened, or never tried."""
+        return bool(self._path) and (
+            not self._is_tried or read_signature(self._path) != self._signature
+        )
 
     def open(self) -> Optional[Systems]:  # noqa: UP045 - Python 3.9
         """Return the systems, or those of the last good file if this one cannot be used, or None."""
         if not self.is_changed():
             return self._systems
-        self._signature = self._sign()
+        self._signature, self._is_tried = read_signature(self._path), True
         try:
             self._systems = Systems(open_database(self._path))
         except (OSError, ValueError, ImportError) as error:
             old = "so the last good one counts" if self._systems else "so the rule asn bans nothing"
             log.error("%s cannot be used, %s: %s", self._path, old, error)
         return self._systems
-
-    def _sign(self) -> tuple[int, ...]:
-        try:
-            about = os.stat(self._path)
-        except OSError:
-            return (0,)
-        return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def open_database(path: str) -> LookUp:

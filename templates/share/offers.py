@@ -18,6 +18,7 @@ from banstitch_shared.addresses import SELF_TEST
 from banstitch_shared.ban_file import find_ban_file, read_bans
 from banstitch_shared.jails import bans_systems
 from banstitch_shared.shared_bans import SharedBan, format_lines, select_offered
+from banstitch_shared.signatures import make_signature
 
 # Seconds between two lists: to make one of 100,000 bans takes a while.
 HELD = 3.0
@@ -48,7 +49,7 @@ class Offers:
             OSError, ValueError: the bans are not known.
         """
         with self._lock:
-            made_from = [_sign(path) for path in self._paths.values()]
+            made_from = [make_signature(os.stat(path)) for path in self._paths.values()]
             is_same = made_from == self._made_from and now < self._fresh_until
             if not is_same and (time.monotonic() >= self._hold_until or self._made_from is None):
                 self._make(now)
@@ -69,8 +70,3 @@ class Offers:
                 for ban in read_bans(stream):
                     if ban.until > now and ban.failures and ban.address != SELF_TEST:
                         yield SharedBan(ban.address, ban.until, ban.since, jail)
-
-
-def _sign(path: str) -> tuple[int, ...]:
-    about = os.stat(path)
-    return about.st_ino, about.st_mtime_ns, about.st_size

@@ -15,9 +15,10 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from banstitch_shared.addresses import Network, parse_network, spell_network
+from banstitch_shared.signatures import Signature, read_signature
 
 NAME = "looked_up.json"
 # Names and URLs, and networks of all of them together.
@@ -119,26 +120,19 @@ class LookedUp:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._signature: tuple[int, ...] = ()
+        self._signature: Optional[Signature] = None  # noqa: UP045 - Python 3.9
         self._networks: list[str] = []
 
     def is_changed(self) -> bool:
         """Return whether the file was replaced since it was read."""
-        return bool(self._path) and self._sign() != self._signature
+        return bool(self._path) and read_signature(self._path) != self._signature
 
     def read(self) -> list[str]:
         """Return the networks; if the file is damaged, those that were known before."""
         if self.is_changed():
-            self._signature = self._sign()
+            self._signature = read_signature(self._path)
             try:
                 self._networks = list_networks(read_sources(self._path))
             except (OSError, ValueError):
                 return self._networks
         return self._networks
-
-    def _sign(self) -> tuple[int, ...]:
-        try:
-            about = os.stat(self._path)
-        except OSError:
-            return ()
-        return about.st_ino, about.st_size, about.st_mtime_ns

@@ -9,13 +9,14 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Iterable, Iterator
+from typing import Optional
 
 from banstitch_shared.addresses import SELF_TEST, Networks, parse_network
 from banstitch_shared.allowances import find_allowances, read_allowances
 from banstitch_shared.ban_file import Ban, find_ban_file, read_bans
 from banstitch_shared.looked_up import LookedUp
+from banstitch_shared.signatures import Signature, read_signature
 from banstitch_shared.untrusted import read_small_file
 
 from watch.abuseipdb.queue import WINDOW, Report
@@ -23,24 +24,13 @@ from watch.abuseipdb.queue import WINDOW, Report
 # Bytes of the file of people who logged in.
 _MOST_TRUSTED = 64 << 20
 
-Signature = tuple[int, ...]
-
-
-def sign(path: str) -> Signature:
-    """Return what changes when a file is replaced; empty if there is none."""
-    try:
-        about = os.stat(path)
-    except OSError:
-        return ()
-    return about.st_ino, about.st_mtime_ns, about.st_size
-
 
 class Bans:
     """The latest bans of the jails. A file is read again when it was replaced."""
 
     def __init__(self, spool: str, jails: Iterable[str]) -> None:
         self._paths = {jail: find_ban_file(spool, jail) for jail in jails}
-        self._read: dict[str, tuple[Signature, list[Ban]]] = {}
+        self._read: dict[str, tuple[Signature | None, list[Ban]]] = {}
 
     def list_latest(self, now: float) -> Iterator[Report]:
         """Yield the live bans of the last hour that may be reported.
@@ -49,7 +39,7 @@ class Bans:
             OSError, ValueError: a ban file cannot be read.
         """
         for jail, path in self._paths.items():
-            signature = sign(path)
+            signature = read_signature(path)
             known = self._read.get(jail)
             if known is None or known[0] != signature:
                 bans = _read_latest(path, now) if signature else []
@@ -85,7 +75,7 @@ class Spared:
         self._trusted = trusted
         self._allowances = find_allowances(spool)
         self._place, self._looked_up = looked_up, LookedUp(looked_up)
-        self._made_from: Signature = ()
+        self._made_from: Optional[Signature] = None  # noqa: UP045 - Python 3.9
         self._texts: list[str] = []
         self._fixed, self._people = Networks(()), Networks(())
 
@@ -104,7 +94,7 @@ class Spared:
         ]
         if texts != self._texts:
             self._fixed, self._texts = _join(texts), texts
-        signature = sign(self._trusted)
+        signature = read_signature(self._trusted)
         if signature != self._made_from or not signature:
             content = read_small_file(self._trusted, _MOST_TRUSTED).decode("ascii")
             self._people = _join(content.splitlines())
