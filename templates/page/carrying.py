@@ -19,10 +19,10 @@ from banstitch_shared.allowances import (
     format_allowances,
     read_allowances,
 )
-from banstitch_shared.ban_file import Ban, find_ban_file, list_jails, salvage_bans
+from banstitch_shared.ban_file import Ban, list_jails, salvage_file
+from banstitch_shared.fail2ban_client import call_action
 from banstitch_shared.shared_bans import read_imported, select_touching
 from banstitch_shared.unbans import describe_remaining, describe_shared, is_meant
-from rules.requests import ask_fail2ban
 
 from page.acts import BY, UNALLOW, UNBAN, Act
 from page.settings import ADMIN, Settings
@@ -59,7 +59,7 @@ def unban(settings: Settings, act: Act) -> list[str]:
     for jail, ban, network in find_bans(settings.spool, wanted):
         if is_meant(jail, ban, network, wanted):
             details = {"address": ban.address, "by": BY + act.by, "why": act.why}
-            ask_fail2ban(jail, "unban_by_hand", details)
+            call_action(jail, "unban_by_hand", details)
             ended.append(ban.address)
         else:
             left.append(network)
@@ -113,7 +113,7 @@ def find_bans(spool: str, wanted: Network) -> list[Held]:
     now, found = time.time(), []
     text = str(wanted.network_address)
     for jail in list_jails(spool):
-        for ban in read_bans(spool, jail):
+        for ban in salvage_file(spool, jail):
             # a hundred thousand others are passed over without a look at their bits
             if ban.until <= now or not (
                 "/" in ban.address or ban.address == text or wanted.num_addresses > 1
@@ -123,12 +123,6 @@ def find_bans(spool: str, wanted: Network) -> list[Held]:
             if network.version == wanted.version and network.overlaps(wanted):
                 found.append((jail, ban, network))
     return found
-
-
-def read_bans(spool: str, jail: str) -> list[Ban]:
-    """Return the bans of a jail as far as they can be read. Raises OSError."""
-    with open(find_ban_file(spool, jail), encoding="ascii", errors="replace") as stream:
-        return salvage_bans(stream.read())[0]
 
 
 def await_end_of_bans(spool: str, wanted: Network) -> list[str]:
@@ -166,7 +160,7 @@ def note(spool: str, act: Act) -> None:
     """Have fail2ban's action write it into the audit, which is its own. Raises OSError."""
     for jail in list_jails(spool)[:1]:
         details = {"what": act.do, "address": act.network, "by": BY + act.by, "why": act.why}
-        ask_fail2ban(jail, "note", details)
+        call_action(jail, "note", details)
 
 
 @contextlib.contextmanager

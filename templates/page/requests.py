@@ -21,8 +21,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from banstitch_shared.hourly import HOUR, format_one_more, read_last_hour
+from banstitch_shared.request_file import take_requests
 from banstitch_shared.service import read_uptime, replace_file
-from rules.requests import take_files
 
 from page.acts import Act, read_act
 from page.carrying import Refused, carry_out
@@ -45,7 +45,7 @@ def main() -> None:
     time.sleep(0.5)
     uid = pwd.getpwnam(USER).pw_uid
     settings = read_settings()
-    for text in take_files(settings.requests, uid, FRESH):
+    for text in take_requests(settings.requests, uid, FRESH):
         handle(settings, text, time.time())
 
 

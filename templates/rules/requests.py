@@ -10,21 +10,19 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import contextlib
-import glob
 import ipaddress
-import itertools
 import json
-import os
 import pwd
 import re
-import stat
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Union
 
-from banstitch_shared.hourly import HOUR, format_one_more, read_last_hour
+from banstitch_shared.ban_file import Ban, list_jails, salvage_file
+from banstitch_shared.fail2ban_client import call_action
+from banstitch_shared.hourly import format_one_more, read_last_hour
+from banstitch_shared.jails import JAIL_NAME
+from banstitch_shared.request_file import take_requests
 from banstitch_shared.service import replace_file
 
 from rules.settings import TRUSTED
@@ -34,13 +32,10 @@ BANS = "/var/spool/banstitch"
 USER = "banstitch-rules"
 # When bans were ended within the last hour, beside the ban files.
 ENDED = BANS + "/pardons.json"
-# Bans that end within an hour, bytes of a request, requests of one run, seconds that a program has.
-MOST, LONGEST, AT_ONCE, PATIENCE = 20, 1000, 200, 15
-# Names that one run looks at; what is left starts the next one.
-MOST_NAMES = 2000
-_NAME = re.compile(r"[0-9]{13,15}-[0-9a-f]{8}\.json")
+# Bans that end within an hour.
+MOST = 20
 _USER = re.compile(r"(?:[0-9a-f]{2}){0,256}")
-_JAIL = re.compile(r"banstitch-[a-z0-9_-]{1,99}")
+_JAIL = re.compile(JAIL_NAME)
 # The turns of the shield, in words.
 _TURNS = {
     "up": "SHIELD UP until %(until)s UTC: all but %(homes)d networks of recent logins are denied",
@@ -77,61 +72,11 @@ def main() -> None:
     """
     time.sleep(1)
     uid = pwd.getpwnam(USER).pw_uid
-    for text in take_files(SPOOL, uid):
+    for text in take_requests(SPOOL, uid):
         try:
             carry_out(read_request(text, time.time()))
         except (ValueError, LookupError, TypeError, RecursionError, OverflowError) as error:
             print("a request is refused: %s" % str(error)[:200])  # noqa: T201 - the journal
-
-
-def take_files(folder: str, uid: int, fresh: float = HOUR) -> Iterator[bytes]:
-    """Yield the content of the requests in a folder, and remove whatever lies there.
-
-    Among more than MOST_NAMES files, those that the system lists first are taken; the oldest of them comes
-    first. A file that may be being written is left for ``fresh`` seconds, if it is small; only AT_ONCE are.
-    """
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in itertools.islice(entries, MOST_NAMES))
-    left = 0
-    for number, name in enumerate(names):
-        path = os.path.join(folder, name)
-        if name.endswith(".json.new") and left < AT_ONCE and _is_fresh(path, fresh):
-            left += 1
-            continue
-        is_request = _NAME.fullmatch(name) is not None
-        text = read_file(path, uid) if is_request and number < AT_ONCE else b""
-        remove(path)
-        if text:
-            yield text
-
-
-def _is_fresh(path: str, seconds: float) -> bool:
-    with contextlib.suppress(OSError):
-        about = os.lstat(path)
-        return about.st_size <= LONGEST and abs(time.time() - about.st_mtime) < seconds
-    return False
-
-
-def read_file(path: str, uid: int) -> bytes:
-    """Return the content of a request; empty if it is no plain file of the user ``uid``."""
-    with contextlib.suppress(OSError):
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            about = os.fstat(file)
-            is_own = about.st_uid == uid and about.st_nlink == 1 and stat.S_ISREG(about.st_mode)
-            return os.read(file, LONGEST) if is_own and about.st_size <= LONGEST else b""
-        finally:
-            os.close(file)
-    return b""
-
-
-def remove(path: str) -> None:
-    """Remove what lies at a path, and follow no link. `rm` walks into folders of any depth."""
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        try:
-            os.unlink(path)
-        except IsADirectoryError:
-            subprocess.run(["rm", "-rf", "--", path], timeout=PATIENCE, check=False)
 
 
 def read_request(text: bytes, now: float) -> Union[Request, Turn]:  # noqa: UP007 - Python 3.9
@@ -170,28 +115,34 @@ def carry_out(request: Union[Request, Turn]) -> None:  # noqa: UP007 - Python 3.
     """End the bans that a login contradicts, or write an alarm or a turn of the shield into the audit."""
     if isinstance(request, Turn):
         until = time.strftime("%Y-%m-%d %H:%M", time.gmtime(request.until))
-        why = _TURNS[request.mode] % {"until": until, "homes": request.homes}
-        for jail in find_jails()[:1]:
-            call(jail, "note", {"what": "shield", "address": "", "why": why, "by": USER})
+        note("shield", "", _TURNS[request.mode] % {"until": until, "homes": request.homes})
         return
     who = "%s logged in from there" % (request.user or "somebody")
     if request.do == "alarm":
         why = "%s after %d failures: was the password guessed?" % (who, request.failures)
-        for jail in find_jails()[:1]:
-            details = {"address": spell(request.source), "why": why, "by": USER}
-            call(jail, "note", {"what": "alarm", **details})
-        return
+        note("alarm", spell(request.source), why)
+    else:
+        end_bans(request, who)
+
+
+def note(what: str, address: str, why: str) -> None:
+    """Have fail2ban's action write an entry into the audit; that of any one jail does."""
+    for jail in find_jails()[:1]:
+        try_call(jail, "note", {"what": what, "address": address, "why": why, "by": USER})
+
+
+def end_bans(request: Request, why: str) -> None:
+    """End the bans that a login contradicts, as far as the limit of this hour allows. Raises OSError."""
     for jail, address in find_bans(request):
         if not take_turn():
             print("%s stays banned: %d bans ended within an hour" % (address, MOST))  # noqa: T201
             return
-        call(jail, "unban_by_hand", {"address": address, "why": who, "by": USER})
+        try_call(jail, "unban_by_hand", {"address": address, "why": why, "by": USER})
 
 
 def find_jails() -> list[str]:
-    """Return the jails that have a ban file."""
-    names = [os.path.basename(path)[: -len(".bans")] for path in glob.glob(BANS + "/*.bans")]
-    return sorted(name for name in names if _JAIL.fullmatch(name))
+    """Return the jails of ours that have a ban file."""
+    return [jail for jail in list_jails(BANS) if _JAIL.fullmatch(jail)]
 
 
 def find_bans(request: Request) -> list[tuple[str, str]]:
@@ -200,21 +151,20 @@ def find_bans(request: Request) -> list[tuple[str, str]]:
     The jail of trusted sources is left out: it counts what happens after logins.
     """
     return [
-        (jail, address)
+        (jail, ban.address)
         for jail in find_jails()
         if not jail.endswith("-" + TRUSTED)
-        for address, since in read_bans(os.path.join(BANS, jail + ".bans"))
-        if since <= request.at and is_inside(request.source, address)
+        for ban in read_bans(jail)
+        # bans by hand follow no failure, and stay
+        if ban.failures and ban.since <= request.at and is_inside(request.source, ban.address)
     ]
 
 
-def read_bans(path: str) -> Iterator[tuple[str, float]]:
-    """Yield address and beginning of each ban by events in a ban file; not those by hand."""
-    with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as stream:
-        for line in stream:
-            fields = line.split(" ")
-            if len(fields) == 5 and fields[3] != "0":
-                yield fields[0], float(fields[2])
+def read_bans(jail: str) -> list[Ban]:
+    """Return the bans of a jail; none if its file cannot be read."""
+    with contextlib.suppress(OSError):
+        return salvage_file(BANS, jail)
+    return []
 
 
 def is_inside(source: Network, address: str) -> bool:
@@ -240,30 +190,12 @@ def take_turn() -> bool:
     return True
 
 
-def call(jail: str, method: str, details: dict[str, str]) -> None:
-    """Call a method of our action in the running fail2ban, and report a failure in the journal."""
+def try_call(jail: str, method: str, details: dict[str, str]) -> None:
+    """Call a method of fail2ban's action, and report a failure in the journal."""
     try:
-        ask_fail2ban(jail, method, details)
+        call_action(jail, method, details)
     except OSError as error:
         print(error, file=sys.stderr)  # noqa: T201
-
-
-def ask_fail2ban(jail: str, method: str, details: dict[str, str]) -> None:
-    """Call a method of our action in the running fail2ban. Raises OSError with a sentence."""
-    words: Sequence[str] = ("set", jail, "action", "banstitch", method, json.dumps(details))
-    try:
-        done = subprocess.run(
-            ["/usr/bin/fail2ban-client", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=PATIENCE,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise OSError("fail2ban does not answer: %s" % error) from error
-    if done.returncode:
-        text = done.stdout.decode("utf-8", "replace").strip()[-300:]
-        raise OSError("fail2ban refuses: %s" % text)
 
 
 if __name__ == "__main__":

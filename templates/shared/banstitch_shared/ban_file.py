@@ -104,6 +104,12 @@ def salvage_bans(text: str) -> tuple[list[Ban], bool]:
     return bans, is_whole
 
 
+def salvage_file(folder: str, jail: str) -> list[Ban]:
+    """Return every readable ban of a jail. Raises OSError."""
+    with open(find_ban_file(folder, jail), encoding="ascii", errors="replace") as stream:
+        return salvage_bans(stream.read())[0]
+
+
 def _is_whole(lines: list[str]) -> bool:
     return lines[0] == HEAD and lines[-2:] == ["end %d" % (len(lines) - 3), ""]
 

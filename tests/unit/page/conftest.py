@@ -28,6 +28,6 @@ def calls(page: Page, monkeypatch: pytest.MonkeyPatch) -> Calls:
             for jail in page.settings.jails:
                 page.hold(jail=jail)
 
-    monkeypatch.setattr(carrying, "ask_fail2ban", ask)
+    monkeypatch.setattr(carrying, "call_action", ask)
     monkeypatch.setattr(carrying, "STATE", str(page.folder))
     return found

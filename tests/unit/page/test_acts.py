@@ -209,7 +209,7 @@ def test_a_failure_of_fail2ban_is_the_answer(page: Page, monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise OSError("fail2ban does not answer")
 
-    monkeypatch.setattr(carrying, "ask_fail2ban", fail)
+    monkeypatch.setattr(carrying, "call_action", fail)
     assert carry_out(page, GOOD) == (False, ("fail2ban does not answer",))
 
 

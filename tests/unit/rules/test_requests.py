@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from rules import requests
 NOW = 1_800_000_000.0
 JAIL = "banstitch-sslvpn_login_failed"
 GOOD = {"do": "pardon", "at": NOW, "address": "198.51.100.7", "user": "616c696365", "failures": 0}
-NAME = "1800000000000-0123abcd.json"
 
 Calls = list[tuple[str, str, dict[str, str]]]
 
@@ -33,7 +30,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     found: Calls = []
-    monkeypatch.setattr(requests, "call", lambda *words: found.append(words))
+    monkeypatch.setattr(requests, "try_call", lambda *words: found.append(words))
     return found
 
 
@@ -42,10 +39,6 @@ def hold(host: Path, rule: str, *bans: str) -> None:
     jail = f"{JAIL}-{rule}" if rule else JAIL
     text = "".join(f"{ban}\n" for ban in bans)
     (host / "bans" / f"{jail}.bans").write_text(f"# banstitch 1\n{text}end {len(bans)}\n")
-
-
-def take(host: Path) -> list[bytes]:
-    return list(requests.take_files(str(host / "requests"), os.getuid()))
 
 
 def pardon(**more: Any) -> requests.Request:
@@ -171,79 +164,3 @@ def test_a_request_of_another_form_is_refused(more: dict[str, Any]) -> None:
 def test_what_is_no_request_is_refused(text: bytes) -> None:
     with pytest.raises((ValueError, LookupError, TypeError, RecursionError)):
         requests.read_request(text, NOW)
-
-
-def test_requests_are_taken_once_and_in_order(host: Path) -> None:
-    folder = host / "requests"
-    for number in (2, 1, 3):
-        (folder / f"180000000000{number}-0123abcd.json").write_text(str(number))
-    (folder / "1800000000009-0123abcd.json.new").write_text("half")
-    assert take(host) == [b"1", b"2", b"3"]
-    assert [path.name for path in folder.iterdir()] == ["1800000000009-0123abcd.json.new"]
-
-
-def _link(path: Path) -> None:
-    target = path.parent.parent / "secret"
-    target.write_text("secret")
-    path.symlink_to(target)
-
-
-def _second_name(path: Path) -> None:
-    target = path.parent.parent / "secret"
-    target.write_text("secret")
-    path.hardlink_to(target)
-
-
-def _folder(path: Path) -> None:
-    (path / "deep").mkdir(parents=True)
-    (path / "deep" / "file").touch()
-
-
-def _deep_folder(path: Path) -> None:
-    path.mkdir()
-    folder = os.open(path, os.O_RDONLY)
-    for _ in range(3000):
-        os.mkdir("deep", dir_fd=folder)
-        inner = os.open("deep", os.O_RDONLY, dir_fd=folder)
-        os.close(folder)
-        folder = inner
-    os.close(folder)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        _link,
-        _second_name,
-        _folder,
-        _deep_folder,
-        lambda path: os.mkfifo(path),
-        lambda path: path.write_bytes(b"x" * 5000),
-    ],
-)
-def test_what_is_no_plain_small_file_is_removed_unread(
-    host: Path, make: Callable[[Path], object]
-) -> None:
-    make(host / "requests" / NAME)
-    assert take(host) == []
-    assert list((host / "requests").iterdir()) == []
-    secret = host / "secret"
-    assert not secret.exists() or secret.read_text() == "secret"
-
-
-def test_files_of_others_and_with_other_names_are_removed_unread(host: Path) -> None:
-    (host / "requests" / "x.json").write_text("{}")
-    (host / "requests" / NAME).write_text("{}")
-    assert list(requests.take_files(str(host / "requests"), os.getuid() + 1)) == []
-    assert list((host / "requests").iterdir()) == []
-
-
-def test_more_names_than_fit_into_the_memory_are_taken_part_by_part(
-    host: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(requests, "MOST_NAMES", 3)
-    for number in range(5):
-        (host / "requests" / f"180000000000{number}-0123abcd.json").write_text(str(number))
-    first, second = take(host), take(host)
-    assert (len(first), len(second)) == (3, 2)
-    assert sorted(first + second) == [b"0", b"1", b"2", b"3", b"4"]
