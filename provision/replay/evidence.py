@@ -11,7 +11,7 @@ from banstitch_shared.addresses import is_spelled
 from banstitch_shared.eventlog import SUCCESS, Entry, read_line
 from banstitch_shared.tokens import VERIFY
 from receiver.lines import Malformed
-from receiver.sources import canonical, refusal, refusal_of_login
+from receiver.sources import find_refusal, find_refusal_of_login, parse_address
 from receiver.verdicts import Detection
 
 from provision.replay.replay import Replay, SiteRules, replay_entries
@@ -28,7 +28,7 @@ def replay_evidence(site: str, lines: Iterable[str], rules: SiteRules) -> Replay
 
 
 def _read_entries(lines: Iterable[str], rules: SiteRules, replay: Replay) -> Iterator[Entry]:
-    detections = {detection["name"]: detection for detection in rules.detections}
+    detections = {detection.name: detection for detection in rules.detections}
     for line in lines:
         try:
             entry = _read_entry(line)
@@ -54,7 +54,7 @@ def _counts(entry: Entry, detection: Detection | None) -> bool:
     """Return whether the receiver would take an event with the settings of now."""
     if detection is None:
         return False
-    address = canonical(entry.address.partition("/")[0])
+    address = parse_address(entry.address.partition("/")[0])
     if entry.kind == SUCCESS:
-        return not refusal_of_login(address, detection["own"])
-    return not refusal(address, detection["ignore"], True)
+        return not find_refusal_of_login(address, detection.own)
+    return not find_refusal(address, detection.ignore, True)

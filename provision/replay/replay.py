@@ -10,8 +10,8 @@ from typing import Any
 from banstitch_shared.addresses import Networks
 from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry, encode_reason, encode_user
 from receiver.lines import Malformed, read_event
-from receiver.sources import canonical, networks
-from receiver.verdicts import judge, read_detection
+from receiver.sources import label_networks, parse_address
+from receiver.verdicts import Detection, judge, read_detection
 from rules import shield
 from rules.database import open_database
 from rules.networks import list_around
@@ -38,7 +38,7 @@ class SiteRules:
     ``spared``: the networks that it never denies.
     """
 
-    detections: tuple[Mapping[str, Any], ...]
+    detections: tuple[Detection, ...]
     rules: Settings
     jails: tuple[Jail, ...]
     ipv6_prefix: int
@@ -98,13 +98,13 @@ def read_site_rules(parts: Mapping[str, Any]) -> SiteRules:
         tuple(map(read_detection, parts["detections"])),
         _open_systems(read_settings(parts["rules"])),
         tuple(
-            Jail(**{**jail, "ignored": networks(jail["ignored"], "ignored")})
+            Jail(**{**jail, "ignored": label_networks(jail["ignored"], "ignored")})
             for jail in parts["jails"]
         ),
         parts["ipv6_prefix"],
         float(parts["poll"]),
         parts["shield"],
-        networks(parts["spared"], "spared"),
+        label_networks(parts["spared"], "spared"),
     )
 
 
@@ -232,7 +232,7 @@ def _is_shielded(replay: Replay, state: State, entry: Entry, rules: SiteRules) -
 
 @lru_cache(maxsize=65536)
 def _is_spared(spared: Networks, source: str) -> bool:
-    return bool(spared.find_label(canonical(source.partition("/")[0])))
+    return bool(spared.find_label(parse_address(source.partition("/")[0])))
 
 
 def _count(replay: Replay, jails: Fail2ban, denied: _Denied, line: Line) -> None:

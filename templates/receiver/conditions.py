@@ -12,7 +12,7 @@ from typing import Optional, Union
 from banstitch_shared.eventlog import NOTHING
 
 from receiver.lines import UNREAD, Event, Fields, Malformed, read_typed
-from receiver.sources import canonical
+from receiver.sources import parse_address
 
 A_NAME, NONE = "a name", "none"
 # Patterns, or one of these two words.
@@ -100,7 +100,7 @@ def is_name(value: str) -> bool:
     if value in NOTHING:
         return False
     try:
-        canonical(value)
+        parse_address(value)
     except Malformed:
         return True
     return False

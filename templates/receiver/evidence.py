@@ -10,7 +10,6 @@ Managed by Banstitch: changes made here are overwritten.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 
 from receiver.files import Unavailable, append, has_room
 from receiver.lines import Event
@@ -19,22 +18,17 @@ from receiver.lines import Event
 KEPT_OF_EVENT = 1024
 
 
-def keep(
-    path: str, clean_lines: Sequence[str], events: Iterable[Event], fortigate: str, most: float
-) -> None:
-    """Record the event of each line of the event log; the file has at most ``most`` bytes.
+def keep_event(path: str, line: str, event: Event, fortigate: str, most: float) -> None:
+    """Record an event behind its line of the event log; the file has at most ``most`` bytes.
 
     The event log comes first: a disk that is nearly full is left to it, and evidence that cannot be written
     is left out. /healthz reports the disk.
     """
-    name = json.dumps(fortigate)
-    lines = [
-        '%s {"fortigate": %s, %s}\n' % (clean[:-1], name, quote(event.text.strip(" \t\r\n")))
-        for clean, event in zip(clean_lines, events)
-    ]
+    quoted = quote(event.text.strip(" \t\r\n"))
+    kept = '%s {"fortigate": %s, %s}\n' % (line[:-1], json.dumps(fortigate), quoted)
     try:
         if has_room(path):
-            append(path, lines, "evidence.log", most)
+            append(path, [kept], "evidence.log", most)
     except (Unavailable, OSError):
         pass
 

@@ -102,7 +102,7 @@ class Spared:
             self._networks.find_overlap(address)
             or sources.REFUSED.find_overlap(address)
             or ("" if self._documentation else sources.DOCUMENTATION.find_overlap(address))
-            or sources.refusal(first, self._networks, self._documentation)
+            or sources.find_refusal(first, self._networks, self._documentation)
         )
 
     def _list_allowed(self, now: float) -> tuple[str, ...]:

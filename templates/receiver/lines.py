@@ -127,7 +127,7 @@ class Event:
         Raises:
             Malformed: it stands there with two values.
         """
-        found = {quoted or bare for quoted, bare in value_of(name).findall(self.parts[0])}
+        found = {quoted or bare for quoted, bare in compile_value(name).findall(self.parts[0])}
         if len(found) > 1:
             raise Malformed("field %s has two different values" % name)
         return found.pop() if found else None
@@ -184,13 +184,13 @@ def unescape_body(text: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def value_of(name: str) -> re.Pattern[str]:
+def compile_value(name: str) -> re.Pattern[str]:
     """Return the expression for the value of a field."""
     return re.compile(" %s=%s" % (re.escape(name), VALUE))
 
 
 @lru_cache(maxsize=64)
-def typed_value_of(name: str) -> re.Pattern[str]:
+def compile_typed_value(name: str) -> re.Pattern[str]:
     """Return the expression for the value of a field that somebody types."""
     return re.compile(TYPED % re.escape(name), re.DOTALL)
 
@@ -237,7 +237,7 @@ def read_typed(text: str, name: str) -> str:
         quoted = text[begin:end]
         if "\\" not in quoted:
             return quoted  # most of them: the expression is slow
-    found = typed_value_of(name).search(text)
+    found = compile_typed_value(name).search(text)
     if found is None:
         return ""
     quoted = found["quoted"] if found["escaped"] is None else found["escaped"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from banstitch_shared.shield_file import UP
 from banstitch_shared.tokens import VERIFY
 
-from receiver import clocks, fetches, recent
+from receiver import clocks, fetches, unreadable
 from receiver.files import Unavailable
 from receiver.imports import Peer
 from receiver.settings import Config
@@ -47,7 +47,7 @@ def list_names(config: Config) -> list[str]:
     found += ["%s:%s" % (what, who) for what in BY_FORTIGATE for who in posters]
     buckets = [*("rate:" + who for who in posters), "said", "kept", "facts"]
     found += [bucket + part for bucket in buckets for part in (":tokens", ":at")]
-    found += recent.names(posters)
+    found += unreadable.list_names(posters)
     return [*found, *REFUSED, "started"]
 
 
@@ -100,8 +100,8 @@ def list_posts(state: State) -> Iterator[Family]:
     malformed = count_by_fortigate(state, "malformed")
     yield "banstitch_malformed_total", "counter", "Posts answered 400", malformed
     meaning = "Posts of the last 24 hours that were answered 400"
-    unreadable = label_fortigates(state.count_unreadable(time.time()))
-    yield "banstitch_unreadable_last_day", "gauge", meaning, unreadable
+    last_day = label_fortigates(state.count_unreadable(time.time()))
+    yield "banstitch_unreadable_last_day", "gauge", meaning, last_day
     limited = count_by_fortigate(state, "limited")
     yield "banstitch_limited_total", "counter", "Posts answered 429", limited
     refused: list[Sample] = [({"why": why}, state.counts[why]) for why in REFUSED]
@@ -219,4 +219,5 @@ def format_labels(labels: Mapping[str, str]) -> str:
 
 
 def format_number(value: float) -> str:
+    """Return a number as text: whole ones without a point, others with three digits behind it."""
     return "%d" % value if value == int(value) else "%.3f" % value

@@ -22,19 +22,19 @@ from banstitch_shared.addresses import LOW_32_BITS, Address, Networks, is_mapped
 from receiver.lines import Malformed
 
 
-def networks(texts: Iterable[str], label: str) -> Networks:
+def label_networks(texts: Iterable[str], label: str) -> Networks:
     """Return a set of networks that all have the same label."""
     return Networks((ipaddress.ip_network(text, strict=False), label) for text in texts)
 
 
-def ignored(texts: Iterable[str]) -> Networks:
+def read_ignored(texts: Iterable[str]) -> Networks:
     """Return the set of those whom an operator never bans."""
-    return networks(texts, "on the ignore list")
+    return label_networks(texts, "on the ignore list")
 
 
-def own_networks(texts: Iterable[str]) -> Networks:
+def read_own(texts: Iterable[str]) -> Networks:
     """Return the set of the site's own addresses."""
-    return networks(texts, OWN)
+    return label_networks(texts, OWN)
 
 
 # Written out, because what ipaddress calls private differs between Python versions.
@@ -51,7 +51,7 @@ REFUSED = Networks(
     for text in texts.split()
 )
 # RFC 5737, 3849, 9637: nobody has them, so that verify, labs and manuals may.
-DOCUMENTATION = networks(
+DOCUMENTATION = label_networks(
     ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
     "a documentation address",
 )
@@ -62,7 +62,7 @@ _GLOBAL = 0b001  # the first three bits, 2000::/3
 _SIX_TO_FOUR_BITS = 48
 
 
-def canonical(text: str) -> Address:
+def parse_address(text: str) -> Address:
     """Return the address in its one spelling; IPv4 that is written as IPv6 becomes IPv4.
 
     Raises:
@@ -80,7 +80,7 @@ def canonical(text: str) -> Address:
     return address
 
 
-def embedded(address: Address) -> ipaddress.IPv4Address | None:
+def find_embedded(address: Address) -> ipaddress.IPv4Address | None:
     """Return the IPv4 address of the host that an IPv6 address stands for; None for any other."""
     number = int(address)
     if address.version == 4:
@@ -110,14 +110,14 @@ def is_nat64(number: int) -> bool:
     return number >> 32 == 0x64FF9B << 64 or number >> 80 == 0x64FF9B0001
 
 
-def refusal(address: Address, ignore: Networks, documentation: bool) -> str:
+def find_refusal(address: Address, ignore: Networks, documentation: bool) -> str:
     """Return why an address must not be banned, or an empty string.
 
     ``documentation``: whether addresses of the documentation ranges may be banned.
     """
-    inner = embedded(address)
+    inner = find_embedded(address)
     if inner is not None:
-        return ignore.find_label(address) or refusal(inner, ignore, documentation)
+        return ignore.find_label(address) or find_refusal(inner, ignore, documentation)
     reason = REFUSED.find_label(address)
     if not reason and address.version == 6 and int(address) >> 125 != _GLOBAL:
         reason = "not a global address"
@@ -126,7 +126,7 @@ def refusal(address: Address, ignore: Networks, documentation: bool) -> str:
     return reason or ignore.find_label(address)
 
 
-def refusal_of_login(address: Address, own: Networks) -> str:
+def find_refusal_of_login(address: Address, own: Networks) -> str:
     """Return why a successful login does not count for an address, or an empty string.
 
     It counts for private addresses and those of ignore lists, because it makes its user known.
@@ -135,7 +135,7 @@ def refusal_of_login(address: Address, own: Networks) -> str:
     return own.find_label(address) or (reason if reason != "private" else "")
 
 
-def source_of(address: Address, prefix: int, ignore: Networks, spared: Iterable[Address]) -> str:
+def name_source(address: Address, prefix: int, ignore: Networks, spared: Iterable[Address]) -> str:
     """Return the source that an event of ``address`` counts for: itself, or its IPv6 network.
 
     ``prefix``: how many bits a network has. One that holds somebody who is never banned (in ``ignore``,
@@ -143,14 +143,14 @@ def source_of(address: Address, prefix: int, ignore: Networks, spared: Iterable[
     """
     if address.version == 4:
         return str(address)
-    number, bits = int(address), bits_of(address, prefix)
+    number, bits = int(address), count_bits(address, prefix)
     start = number >> 128 - bits << 128 - bits
     end = start | (1 << 128 - bits) - 1
     if bits == 128 or has_part_of(ignore, start, 128 - bits):
-        return spelled(number)
+        return spell_ipv6(number)
     if any(other.version == 6 and start <= int(other) <= end for other in spared):
-        return spelled(number)
-    return "%s/%d" % (spelled(start), bits)
+        return spell_ipv6(number)
+    return "%s/%d" % (spell_ipv6(start), bits)
 
 
 def has_part_of(networks: Networks, start: int, shift: int) -> bool:
@@ -158,7 +158,7 @@ def has_part_of(networks: Networks, start: int, shift: int) -> bool:
     return bool(networks.find_around(6, start, shift) or networks.find_within(6, start, shift))
 
 
-def bits_of(address: Address, prefix: int) -> int:
+def count_bits(address: Address, prefix: int) -> int:
     """Return how many bits of an address tell its source from others.
 
     A 6to4 host has 48 bits by its IPv4 address, so all of that is one source. The network of a Teredo
@@ -170,6 +170,6 @@ def bits_of(address: Address, prefix: int) -> int:
     return 128 if is_teredo(number) or is_nat64(number) else prefix
 
 
-def spelled(number: int) -> str:
+def spell_ipv6(number: int) -> str:
     """Return the one spelling of an IPv6 address."""
     return socket.inet_ntop(socket.AF_INET6, number.to_bytes(16, "big"))

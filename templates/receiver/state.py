@@ -11,7 +11,7 @@ from typing import Callable
 from banstitch_shared.addresses import is_network
 from banstitch_shared.shield_file import describe_shield
 
-from receiver import metrics, recent
+from receiver import metrics, unreadable
 from receiver.access import Peers, Refusals, Tokens
 from receiver.counts import Counts
 from receiver.feed import Feed
@@ -96,7 +96,8 @@ class State:
 
     def count_unreadable(self, now: float) -> dict[str, int]:
         """Return {FortiGate: number of its posts of the last 24 hours that could not be read}."""
-        return {name: recent.total(self.counts, name, now) for name in self.config["fortigates"]}
+        names = self.config["fortigates"]
+        return {name: unreadable.count_last_day(self.counts, name, now) for name in names}
 
     def list_warnings(self) -> list[str]:
         """Return what the operator should know although everything works."""

@@ -17,7 +17,7 @@ from banstitch_shared.looked_up import LookedUp
 from banstitch_shared.receiver_api import TOKEN_HEADER
 from banstitch_shared.tokens import VERIFY
 
-from receiver import clocks, evidence, fetches, recent
+from receiver import clocks, evidence, fetches, unreadable
 from receiver.files import Unavailable, append
 from receiver.lines import Event, Malformed, read_event
 from receiver.settings import Config
@@ -110,7 +110,7 @@ class Webhook:
         if not verdict.ignored:
             self._write(verdict, event, who)
         self._count(who, verdict, event, now)
-        return {"status": "success", "events": [verdict.answer()]}
+        return {"status": "success", "events": [verdict.make_answer()]}
 
     def _authenticate(self, environ: WSGIEnvironment, peer: Address) -> str:
         """Return the FortiGate that posts. The token of `verify` counts only on the ban host itself."""
@@ -154,10 +154,9 @@ class Webhook:
             verdict.user,
             verdict.reason,
         )
-        lines = [write_line(entry) + "\n"]
-        config = self.config
-        evidence.keep(config["evidence_log"], lines, [event], who, config["evidence_most"])
-        append(config["events_log"], lines, "the event log")
+        line, config = write_line(entry) + "\n", self.config
+        evidence.keep_event(config["evidence_log"], line, event, who, config["evidence_most"])
+        append(config["events_log"], [line], "the event log")
 
     def _count(self, who: str, verdict: Verdict, event: Event, now: float) -> None:
         with self.counts.locked():
@@ -172,7 +171,7 @@ class Webhook:
         """Record an unreadable post, quoted and cut, so that the operator can see what was sent."""
         with self.counts.locked():
             self.counts["malformed:" + who] += 1
-            recent.add(self.counts, who, now)
+            unreadable.note_post(self.counts, who, now)
         if not self.counts.take_token("kept", 5, 100, now):
             return
         entry = {

@@ -25,8 +25,8 @@ IGNORED = ("127.0.0.0/8", "::1", "192.0.2.1", "192.0.2.2", "192.0.2.3", "45.255.
 def measure_cost(bodies: list[str]) -> float:
     """Return the microseconds that one body takes."""
     lines, verdicts = module("lines"), module("verdicts")
-    ignore = module("sources").ignored(IGNORED)
-    detections = [{**each, "ignore": ignore} for each in DETECTIONS]
+    ignore = module("sources").read_ignored(IGNORED)
+    detections = [each._replace(ignore=ignore) for each in DETECTIONS]
     best, size = float("inf"), len(bodies) // ROUNDS
     for start in range(0, size * ROUNDS, size):
         began = time.process_time()

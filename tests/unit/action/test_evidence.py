@@ -38,11 +38,9 @@ def event_of(line: str) -> str:
 
 def keep(server: Server, event: str, *lines: str, fortigate: str = "fw1") -> None:
     """Write evidence as the receiver does."""
-    Event = type("Event", (), {"text": event})  # noqa: N806 - a class, made here
-    clean_lines = [event_of(line) + "\n" for line in lines]
-    module("evidence").keep(
-        str(server.evidence), clean_lines, [Event] * len(lines), fortigate, 64 << 20
-    )
+    posted, keep_event = module("lines").Event({}, event), module("evidence").keep_event
+    for line in lines:
+        keep_event(str(server.evidence), event_of(line) + "\n", posted, fortigate, 64 << 20)
 
 
 def banned(address: str, *lines: str, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry, write_line
-from receiver.evidence import keep
+from receiver.evidence import keep_event
 from receiver.lines import read_event as read_posted
 
 from provision.linux import answers
@@ -29,7 +29,7 @@ def record(path: Path, *events: str, posted: str = 'user="{\\" }" msg="failed"')
     """Write events as the receiver does."""
     path.touch()
     for line in events:
-        keep(str(path), [line + "\n"], [read_posted(posted)], "fw1", 1 << 20)
+        keep_event(str(path), line + "\n", read_posted(posted), "fw1", 1 << 20)
     return str(path)
 
 

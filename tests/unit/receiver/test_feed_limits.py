@@ -63,12 +63,12 @@ def test_ipv4_may_have_what_ipv6_does_not_need(tmp_path: Path) -> None:
 def test_a_flood_of_ipv6_pushes_no_live_ipv4_ban_out(tmp_path: Path, networks: int) -> None:
     """The attacker has a /64, or a network of 131,077 of them; all come after the 1,000 of IPv4."""
     sources, receiver = module("sources"), Receiver(tmp_path)
-    nobody = sources.ignored(())
+    nobody = sources.read_ignored(())
     found: dict[str, None] = {}
     for n in range(131_072 + 5):
         network = n % networks
         address = f"2a00:1:{network >> 16:x}:{network & 0xFFFF:x}::{n >> 16:x}:{n & 0xFFFF:x}"
-        found[sources.source_of(sources.canonical(address), 64, nobody, ())] = None
+        found[sources.name_source(sources.parse_address(address), 64, nobody, ())] = None
     v4 = [f"45.1.{n >> 8}.{n & 255}" for n in range(1000)]
     receiver.bans(dict.fromkeys([*v4, *found], time.time() + 3600))
     assert len(found) == networks

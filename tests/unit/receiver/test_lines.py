@@ -150,7 +150,7 @@ BESIDE = (
 
 def refusal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     sources = module("sources")
-    reason: str = sources.refusal(address, sources.ignored(()), False)
+    reason: str = sources.find_refusal(address, sources.read_ignored(()), False)
     return reason
 
 

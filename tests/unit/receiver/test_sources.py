@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.receiver.receiver_app import DETECTION, LINE, Receiver, module
 
-NOBODY = module("sources").ignored(())
+NOBODY = module("sources").read_ignored(())
 # One IPv4 host, 45.1.2.3, in every way that IPv6 has to write it.
 SIX_TO_FOUR = "2002:2d01:203:7::9"
 TEREDO = "2001:0:1f03:203:0:3ff:d2fe:fdfc"
@@ -24,14 +24,14 @@ def source(
 ) -> str:
     sources = module("sources")
     others = [ipaddress.ip_address(other) for other in spared]
-    found: str = sources.source_of(sources.canonical(text), prefix, ignore, others)
+    found: str = sources.name_source(sources.parse_address(text), prefix, ignore, others)
     return found
 
 
 def refusal(text: str, *ignored: str, documentation: bool = False) -> str:
     sources = module("sources")
-    ignore = sources.ignored(ignored)
-    found: str = sources.refusal(sources.canonical(text), ignore, documentation)
+    ignore = sources.read_ignored(ignored)
+    found: str = sources.find_refusal(sources.parse_address(text), ignore, documentation)
     return found
 
 
@@ -73,7 +73,7 @@ def test_an_ipv6_address_has_the_spelling_that_everybody_gives_it(
     address: ipaddress.IPv6Address,
 ) -> None:
     assert (
-        module("sources").spelled(int(address)) == str(address)
+        module("sources").spell_ipv6(int(address)) == str(address)
         or address.ipv4_mapped
         or (int(address) < 1 << 32)
     )
@@ -130,9 +130,9 @@ def test_what_is_reserved_beside_teredo_stays_refused(text: str) -> None:
     "spared", ["2a00:1:2:3::5", "2a00:1:2:3::/80", "2a00:1:2:3::/64", "2a00:1:2::/48"]
 )
 def test_a_network_that_holds_somebody_on_the_ignore_list_is_not_banned_whole(spared: str) -> None:
-    ignore = module("sources").ignored(["192.0.2.0/24", "2a00:1:2:4::/64", spared])
+    ignore = module("sources").read_ignored(["192.0.2.0/24", "2a00:1:2:4::/64", spared])
     assert source("2a00:1:2:3::9", ignore=ignore) == "2a00:1:2:3::9"
-    assert source("2a00:1:2:5::9", 64, module("sources").ignored(["2a00:1:2:4::/64"])) == (
+    assert source("2a00:1:2:5::9", 64, module("sources").read_ignored(["2a00:1:2:4::/64"])) == (
         "2a00:1:2:5::/64"
     )
 

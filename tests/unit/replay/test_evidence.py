@@ -9,6 +9,9 @@ from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry, write_line
 
 from provision.replay.evidence import replay_evidence
 from provision.replay.replay import Replay
+from roles.detection.catalogue import CATALOGUE
+from roles.detection.role import Enabled
+from roles.receiver.events import describe_detection
 from tests.unit.replay.test_replay import DETECTION, T0, build_rules
 
 
@@ -18,7 +21,7 @@ def event(at: float, address: str = "203.0.113.9", user: str = "alice", **more: 
 
 
 def replay(*lines: str, own: tuple[str, ...] = (), ignore: tuple[str, ...] = ()) -> Replay:
-    block = {"name": DETECTION, "own": own, "ignore": ignore}
+    block = describe_detection(Enabled(CATALOGUE[DETECTION], 1, 1, 1), own, ignore)
     return replay_evidence("ban1", lines, build_rules(detections=[block]))
 
 

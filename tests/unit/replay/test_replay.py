@@ -13,6 +13,9 @@ from provision.errors import InputError
 from provision.replay.logs import LogLine
 from provision.replay.replay import Replay, SiteRules, judge_line, read_site_rules, replay_entries
 from provision.replay.report import build_document, list_lines
+from roles.detection.catalogue import CATALOGUE
+from roles.detection.role import Enabled
+from roles.receiver.events import describe_detection
 from tests.bench.campaigns.mmdb import write_database
 
 DETECTION = "sslvpn_login_failed"
@@ -213,19 +216,7 @@ def test_a_database_that_is_not_here_is_an_error_with_a_remedy(tmp_path: Path) -
 
 @pytest.mark.parametrize("user", ["N/A", "", "(null)", "x" * 500, "\u6771" * 200])
 def test_an_event_is_the_one_that_the_receiver_writes_down(user: str) -> None:
-    block = {
-        "name": DETECTION,
-        "log_ids": [39426],
-        "success_ids": [],
-        "lockout_ids": [],
-        "address_field": "remip",
-        "address_inside": "",
-        "user_fields": ["user"],
-        "where": [],
-        "success_where": [],
-        "own": [],
-        "ignore": [],
-    }
+    block = describe_detection(Enabled(CATALOGUE[DETECTION], 1, 1, 1), (), ())
     text = f'logid="0101039426" remip=45.1.1.1 user="{user}" reason="Not good!" msg="failed"'
     entry = judge_line(LogLine(T0, "fw1", text), build_rules(detections=[block]))
     assert entry is not None
