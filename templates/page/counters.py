@@ -13,6 +13,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from banstitch_shared.number_names import LAST_EVENT, LAST_POLL, POLLS, STARTED, name_number
 from banstitch_shared.untrusted import read_small_file
 
 _LARGEST = 16 << 20
@@ -52,9 +53,10 @@ def list_rhythms(
 
 
 def _find_rhythm(counters: Mapping[str, float], name: str, now: float) -> Rhythm:
-    started, polls = counters.get("started", 0.0), counters.get("polls:" + name, 0.0)
-    last = counters.get("last_poll:" + name, 0.0)
+    started, polls = counters.get(STARTED, 0.0), counters.get(name_number(POLLS, name), 0.0)
+    last = counters.get(name_number(LAST_POLL, name), 0.0)
     interval = (last - started) / polls if polls >= 2 and last > started else 0.0
     allowed = min(max(MISSED * interval, SOONEST), LATEST) if interval else LATEST
     is_silent = bool(counters) and now - max(last, started) > allowed
-    return Rhythm(name, counters.get("last_event:" + name, 0.0), last, interval, is_silent)
+    last_event = counters.get(name_number(LAST_EVENT, name), 0.0)
+    return Rhythm(name, last_event, last, interval, is_silent)

@@ -26,6 +26,7 @@ from banstitch_shared.tokens import (
 from receiver.counts import Counts
 from receiver.files import Unavailable, read_json
 from receiver.names import Names
+from receiver.numbers import SAID
 
 
 class Tokens:
@@ -137,6 +138,6 @@ class Refusals:
     def record(self, count: str, what: str, peer: Address, why: object) -> None:
         """Count a refusal under the name ``count``, and log it unless one was logged just now."""
         self.counts.add(count)
-        if self.counts.take_token("said", 0.1, 1, time.time()):
+        if self.counts.take_token(SAID, 0.1, 1, time.time()):
             warn = logging.getLogger("banstitch").warning
             warn("refused %s from %s: %s (%d so far)", what, peer, why, self.counts[count])

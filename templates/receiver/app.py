@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from banstitch_shared.addresses import parse_peer
+from banstitch_shared.number_names import LAST_POLL, POLLS, REFUSED_FEED, REFUSED_PAGE, name_number
 from banstitch_shared.receiver_api import (
     EVENTS_PATH,
     FEED_PATH,
@@ -80,15 +81,15 @@ def add_feed(app: Flask, state: State) -> None:
     def serve_feed(family: str = "") -> Response:
         who = state.tokens.find_fetcher(*read_login())
         if not who or (who == VERIFY and not is_own(state)):
-            record_refusal(state, "refused_feed", "a poll")
+            record_refusal(state, REFUSED_FEED, "a poll")
             return refuse_login()
         if family not in LISTS:
             return refuse(404, "there are %s, %s/v4 and %s/v6" % ((FEED_PATH,) * 3))
         body, etag = state.feed.serve(time.time(), family)
         now = time.time()
         with state.counts.locked():
-            state.counts["polls:" + who] += 1
-            state.counts["last_poll:" + who] = now
+            state.counts[name_number(POLLS, who)] += 1
+            state.counts[name_number(LAST_POLL, who)] = now
             fetches.note_fetch(state.counts, who, now)
         response = Response(body, mimetype="text/plain")
         response.set_etag(etag)
@@ -123,10 +124,11 @@ def add_health(app: Flask, state: State) -> None:
             warnings=state.list_warnings(),
             unreadable=unreadable,
             last_polls={
-                name: state.counts["last_poll:" + name] for name in state.config["fortigates"]
+                name: state.counts[name_number(LAST_POLL, name)]
+                for name in state.config["fortigates"]
             },
             fetch_delays={
-                name: round(state.counts[fetches.DELAY + ":" + name], 1)
+                name: round(state.counts[name_number(fetches.DELAY, name)], 1)
                 for name in state.config["fortigates"]
             },
         )
@@ -165,10 +167,10 @@ def refuse_reader(state: State) -> Response | None:
     peer = read_peer()
     if not state.peers.may_read(peer):
         why = "this address may not read pages: receiver_readers names who may"
-        state.refusals.record("refused_page", "a reader", peer, why)
+        state.refusals.record(REFUSED_PAGE, "a reader", peer, why)
         return refuse(403, "this address may not read pages")
     if not state.tokens.is_reader(*read_login()):
-        record_refusal(state, "refused_page", "a login")
+        record_refusal(state, REFUSED_PAGE, "a login")
         return refuse_login()
     return None
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import MutableMapping
 
+from banstitch_shared.number_names import name_number
+
 # For each FortiGate: seconds by which this host is ahead of it, and when that was measured.
 AHEAD, MEASURED = "ahead", "ahead_at"
 NAMES = (AHEAD, MEASURED)
@@ -22,9 +24,9 @@ Numbers = MutableMapping[str, float]
 
 def note_time(numbers: Numbers, who: str, text: str, now: float) -> None:
     """Compare the time in a log line with ``now``. The caller holds the lock of the numbers."""
-    if 0 <= now - numbers[MEASURED + ":" + who] < PAUSE:
+    if 0 <= now - numbers[name_number(MEASURED, who)] < PAUSE:
         return
     found = _TIME.search(text.partition(_TYPED)[0])
     if found:
-        numbers[AHEAD + ":" + who] = now - float("%s.%s" % (found[1], found[2] or 0))
-        numbers[MEASURED + ":" + who] = now
+        numbers[name_number(AHEAD, who)] = now - float("%s.%s" % (found[1], found[2] or 0))
+        numbers[name_number(MEASURED, who)] = now

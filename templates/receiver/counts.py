@@ -93,10 +93,16 @@ class Counts(MutableMapping[str, float]):
     def take_token(self, name: str, rate: float, burst: float, now: float) -> bool:
         """Return whether one more event of ``name`` is within ``rate`` a second and ``burst`` at once."""
         with self.locked():
-            tokens, at = self[name + ":tokens"], self[name + ":at"]
+            tokens_name, at_name = name_bucket(name)
+            tokens, at = self[tokens_name], self[at_name]
             passed = max(now - at, 0)  # a clock that is set back takes nothing away
             tokens = min(burst, max(tokens, 0) + passed * rate) if at else burst
             enough: bool = tokens >= 1
             # keep a part of a token: asked more often than the rate, it would never become one
-            self[name + ":tokens"], self[name + ":at"] = tokens - enough, now
+            self[tokens_name], self[at_name] = tokens - enough, now
             return enough
+
+
+def name_bucket(name: str) -> tuple[str, str]:
+    """Return the names of the two numbers of ``take_token``: tokens that are left, and since when."""
+    return name + ":tokens", name + ":at"

@@ -12,8 +12,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from banstitch_shared.facts_file import PAUSE, FortiGateFacts, ReceiverFacts, format_facts
+from banstitch_shared.number_names import (
+    LAST_EVENT,
+    LAST_POLL,
+    LIMITED,
+    REFUSED_ADDRESS,
+    REFUSED_TOKEN,
+    STARTED,
+    name_number,
+)
 
 from receiver import clocks
+from receiver.numbers import FACTS
 
 if TYPE_CHECKING:
     from receiver.state import State
@@ -25,7 +35,7 @@ def keep_facts(state: State, sleep: Callable[[float], object]) -> None:
     """Write the facts again and again. Of all workers, one writes at a time."""
     while True:
         now = time.time()
-        if state.counts.take_token("facts", 1 / PAUSE, 1, now):
+        if state.counts.take_token(FACTS, 1 / PAUSE, 1, now):
             try:
                 write_facts(state, now)
             except OSError as error:
@@ -47,19 +57,19 @@ def collect_facts(state: State, now: float) -> ReceiverFacts:
     counts, unreadable = state.counts, state.count_unreadable(now)
     return ReceiverFacts(
         at=now,
-        started=counts["started"],
+        started=counts[STARTED],
         errors=state.find_errors(),
         fortigates={
             name: FortiGateFacts(
-                counts["last_event:" + name],
-                counts["last_poll:" + name],
+                counts[name_number(LAST_EVENT, name)],
+                counts[name_number(LAST_POLL, name)],
                 unreadable[name],
-                counts["limited:" + name],
-                counts["%s:%s" % (clocks.AHEAD, name)],
+                counts[name_number(LIMITED, name)],
+                counts[name_number(clocks.AHEAD, name)],
             )
             for name in state.config["fortigates"]
         },
-        refused={why: counts[why] for why in ("refused_address", "refused_token")},
+        refused={why: counts[why] for why in (REFUSED_ADDRESS, REFUSED_TOKEN)},
         banned=state.bans.count_banned(now),
         bans_refused={name: float(n) for name, n in state.bans.count_refused(now).items()},
         left_out=state.feed.left_out,

@@ -9,13 +9,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from banstitch_shared.number_names import (
+    EVENTS,
+    LAST_EVENT,
+    LAST_POLL,
+    LIMITED,
+    LOGINS,
+    MALFORMED,
+    POLLS,
+    REFUSED,
+    name_by_detection,
+    name_number,
+)
 from banstitch_shared.shield_file import UP
-from banstitch_shared.tokens import VERIFY
 
-from receiver import clocks, fetches, unreadable
+from receiver import fetches
 from receiver.files import Unavailable
 from receiver.imports import Peer
-from receiver.settings import Config
+from receiver.numbers import list_endings
 
 if TYPE_CHECKING:
     from receiver.state import State
@@ -24,31 +35,6 @@ if TYPE_CHECKING:
 Sample = tuple[Mapping[str, str], float]
 # Name, type, meaning, samples.
 Family = tuple[str, str, str, list[Sample]]
-
-# For each FortiGate: outcomes of its events (beside one count for each detection), and times.
-BY_FORTIGATE = (
-    "malformed",
-    "limited",
-    "polls",
-    "last_event",
-    "last_poll",
-    *fetches.NAMES,
-    *clocks.NAMES,
-)
-REFUSED = ("refused_address", "refused_token", "refused_feed", "refused_page", "too_large")
-
-
-def list_names(config: Config) -> list[str]:
-    """Return the names of all numbers for :class:`receiver.counts.Counts`."""
-    posters = [*config["fortigates"], VERIFY]
-    endings = list_endings(config)
-    found = ["events:%s:%s" % (who, ending) for who in posters for ending in endings]
-    found += ["logins:%s:%s" % (who, ending) for who in posters for ending in endings[:-1]]
-    found += ["%s:%s" % (what, who) for what in BY_FORTIGATE for who in posters]
-    buckets = [*("rate:" + who for who in posters), "said", "kept", "facts"]
-    found += [bucket + part for bucket in buckets for part in (":tokens", ":at")]
-    found += unreadable.list_names(posters)
-    return [*found, *REFUSED, "started"]
 
 
 def render_metrics(state: State) -> str:
@@ -85,24 +71,30 @@ def list_health(state: State) -> Iterator[Family]:
 def list_posts(state: State) -> Iterator[Family]:
     """Yield what became of posts and other requests."""
     events: list[Sample] = [
-        ({"fortigate": name, "detection": ending}, state.counts["events:%s:%s" % (name, ending)])
+        (
+            {"fortigate": name, "detection": ending},
+            state.counts[name_by_detection(EVENTS, name, ending)],
+        )
         for name in state.config["fortigates"]
         for ending in list_endings(state.config)
     ]
     meaning = "Events that were read, by detection, or as ignored"
     yield "banstitch_events_total", "counter", meaning, events
     logins: list[Sample] = [
-        ({"fortigate": name, "detection": ending}, state.counts["logins:%s:%s" % (name, ending)])
+        (
+            {"fortigate": name, "detection": ending},
+            state.counts[name_by_detection(LOGINS, name, ending)],
+        )
         for name in state.config["fortigates"]
         for ending in list_endings(state.config)[:-1]
     ]
     yield "banstitch_logins_total", "counter", "Logins that succeeded, by detection", logins
-    malformed = count_by_fortigate(state, "malformed")
+    malformed = count_by_fortigate(state, MALFORMED)
     yield "banstitch_malformed_total", "counter", "Posts answered 400", malformed
     meaning = "Posts of the last 24 hours that were answered 400"
     last_day = label_fortigates(state.count_unreadable(time.time()))
     yield "banstitch_unreadable_last_day", "gauge", meaning, last_day
-    limited = count_by_fortigate(state, "limited")
+    limited = count_by_fortigate(state, LIMITED)
     yield "banstitch_limited_total", "counter", "Posts answered 429", limited
     refused: list[Sample] = [({"why": why}, state.counts[why]) for why in REFUSED]
     yield "banstitch_refused_total", "counter", "Requests answered 401, 403 or 413", refused
@@ -110,11 +102,11 @@ def list_posts(state: State) -> Iterator[Family]:
 
 def list_polls(state: State) -> Iterator[Family]:
     """Yield how often the feed was fetched, and when each FortiGate was last heard."""
-    polls = count_by_fortigate(state, "polls")
+    polls = count_by_fortigate(state, POLLS)
     yield "banstitch_polls_total", "counter", "Times the feed was fetched", polls
-    events = count_by_fortigate(state, "last_event")
+    events = count_by_fortigate(state, LAST_EVENT)
     yield "banstitch_last_event_seconds", "gauge", "Epoch of the last post, 0 for none", events
-    polls = count_by_fortigate(state, "last_poll")
+    polls = count_by_fortigate(state, LAST_POLL)
     yield "banstitch_last_poll_seconds", "gauge", "Epoch of the last fetch, 0 for none", polls
     delays = count_by_fortigate(state, fetches.DELAY)
     meaning = "Seconds from an event to the fetch that followed, 0 for none yet"
@@ -188,15 +180,10 @@ def list_peers(state: State) -> Iterator[Family]:
         yield "banstitch_shared_" + name, "gauge", meaning, samples
 
 
-def list_endings(config: Config) -> list[str]:
-    """Return what may become of an event that was read: a detection, or ignored."""
-    return [*(detection["name"] for detection in config["detections"]), "ignored"]
-
-
 def count_by_fortigate(state: State, what: str) -> list[Sample]:
     """Return a sample for each FortiGate."""
     names = state.config["fortigates"]
-    return label_fortigates({name: state.counts["%s:%s" % (what, name)] for name in names})
+    return label_fortigates({name: state.counts[name_number(what, name)] for name in names})
 
 
 def label_fortigates(numbers: Mapping[str, float]) -> list[Sample]:

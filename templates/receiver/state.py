@@ -9,15 +9,17 @@ import time
 from typing import Callable
 
 from banstitch_shared.addresses import is_network
+from banstitch_shared.number_names import STARTED
 from banstitch_shared.shield_file import describe_shield
 
-from receiver import metrics, unreadable
+from receiver import unreadable
 from receiver.access import Peers, Refusals, Tokens
 from receiver.counts import Counts
 from receiver.feed import Feed
 from receiver.files import Unavailable, check_writable
 from receiver.imports import Imports
 from receiver.names import Names
+from receiver.numbers import list_names
 from receiver.quiet_hours import QuietHours
 from receiver.rules import Rules
 from receiver.settings import Config
@@ -43,10 +45,10 @@ class State:
         self.imports = Imports(config, config["share"], self.names) if "share" in config else None
         self.feed = Feed(self.bans, self.shield, quiet_hours, limit, lists, self.imports)
         self.rules = Rules(config["rules_memory"])
-        self.counts = Counts(config["counts"], metrics.list_names(config))
+        self.counts = Counts(config["counts"], list_names(config))
         self.refusals = Refusals(self.counts)
-        if not self.counts["started"]:
-            self.counts["started"] = time.time()
+        if not self.counts[STARTED]:
+            self.counts[STARTED] = time.time()
 
     def list_errors(self) -> list[str]:
         """Return why the receiver cannot do all of its work now; empty if it can."""

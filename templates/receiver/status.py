@@ -16,10 +16,22 @@ from banstitch_shared.alarm_file import Alarms
 from banstitch_shared.audit_file import NewestLines
 from banstitch_shared.ban_file import FOREVER
 from banstitch_shared.jails import describe_jail
+from banstitch_shared.number_names import (
+    EVENTS,
+    LAST_EVENT,
+    LAST_POLL,
+    LIMITED,
+    MALFORMED,
+    REFUSED_ADDRESS,
+    REFUSED_TOKEN,
+    STARTED,
+    name_by_detection,
+    name_number,
+)
 from banstitch_shared.spans import DAY, format_age, format_span
 
 from receiver.files import Unavailable
-from receiver.metrics import list_endings
+from receiver.numbers import list_endings
 from receiver.pages import load_templates
 
 if TYPE_CHECKING:
@@ -82,8 +94,8 @@ def list_fortigates(state: State, now: float) -> list[dict[str, object]]:
     """Return a row for each FortiGate: its last event and poll, and whether it is silent."""
     rows: list[dict[str, object]] = []
     for name in state.config["fortigates"]:
-        event, poll = state.counts["last_event:" + name], state.counts["last_poll:" + name]
-        is_silent = now - max(poll, state.counts["started"]) > SILENT
+        event, poll = (state.counts[name_number(what, name)] for what in (LAST_EVENT, LAST_POLL))
+        is_silent = now - max(poll, state.counts[STARTED]) > SILENT
         rows.append(
             {
                 "name": name,
@@ -139,10 +151,10 @@ def list_events(state: State) -> dict[str, object]:
     endings = list_endings(state.config)
     rows = []
     for name in state.config["fortigates"]:
-        numbers = [counts["events:%s:%s" % (name, ending)] for ending in endings]
-        numbers += [counts["malformed:" + name], counts["limited:" + name]]
+        numbers = [counts[name_by_detection(EVENTS, name, ending)] for ending in endings]
+        numbers += [counts[name_number(what, name)] for what in (MALFORMED, LIMITED)]
         rows.append([name, *("%d" % number for number in numbers)])
-    refused = counts["refused_address"] + counts["refused_token"]
+    refused = counts[REFUSED_ADDRESS] + counts[REFUSED_TOKEN]
     head = ["", *endings, "unreadable", "over the rate"]
     return {"event_head": head, "events": rows, "refused": "%d" % refused}
 

@@ -14,12 +14,26 @@ from typing import TYPE_CHECKING
 from banstitch_shared.addresses import Address, parse_peer
 from banstitch_shared.eventlog import SUCCESS, Entry, write_line
 from banstitch_shared.looked_up import LookedUp
+from banstitch_shared.number_names import (
+    EVENTS,
+    IGNORED,
+    LAST_EVENT,
+    LIMITED,
+    LOGINS,
+    MALFORMED,
+    REFUSED_ADDRESS,
+    REFUSED_TOKEN,
+    TOO_LARGE,
+    name_by_detection,
+    name_number,
+)
 from banstitch_shared.receiver_api import TOKEN_HEADER
 from banstitch_shared.tokens import VERIFY
 
 from receiver import clocks, evidence, fetches, unreadable
 from receiver.files import Unavailable, append
 from receiver.lines import Event, Malformed, read_event
+from receiver.numbers import KEPT, RATE
 from receiver.settings import Config
 from receiver.verdicts import Detection, Verdict, judge, read_detection
 
@@ -106,7 +120,7 @@ class Webhook:
             raise
         except Malformed as error:
             self._keep(who, peer, data, str(error), now)
-            raise Refused(400, "malformed", str(error)) from None
+            raise Refused(400, MALFORMED, str(error)) from None
         if not verdict.ignored:
             self._write(verdict, event, who)
         self._count(who, verdict, event, now)
@@ -116,18 +130,18 @@ class Webhook:
         """Return the FortiGate that posts. The token of `verify` counts only on the ban host itself."""
         own = self.peers.is_own(peer)
         if not own and not self.peers.may_post(peer):
-            raise Refused(403, "refused_address", "this address may not post")
+            raise Refused(403, REFUSED_ADDRESS, "this address may not post")
         who = self.tokens.find_poster(environ.get(TOKEN_KEY, ""))
         if not who or (who == VERIFY and not own):
-            raise Refused(401, "refused_token", "no valid token in " + TOKEN_HEADER)
+            raise Refused(401, REFUSED_TOKEN, "no valid token in " + TOKEN_HEADER)
         if who != VERIFY and not self.peers.may_post(peer):
-            raise Refused(403, "refused_address", "this address may not post")
+            raise Refused(403, REFUSED_ADDRESS, "this address may not post")
         return who
 
     def _check_rate(self, who: str, now: float) -> None:
         rate, burst = self.config["rate"], self.config["burst"]
-        if not self.counts.take_token("rate:" + who, rate, burst, now):
-            raise Refused(429, "limited:" + who, "more than %d posts a second" % rate)
+        if not self.counts.take_token(name_number(RATE, who), rate, burst, now):
+            raise Refused(429, name_number(LIMITED, who), "more than %d posts a second" % rate)
 
     def _judge(self, event: Event, who: str, peer: Address) -> Verdict:
         if self.looked_up.is_changed():
@@ -160,19 +174,19 @@ class Webhook:
 
     def _count(self, who: str, verdict: Verdict, event: Event, now: float) -> None:
         with self.counts.locked():
-            self.counts["last_event:" + who] = now
+            self.counts[name_number(LAST_EVENT, who)] = now
             clocks.note_time(self.counts, who, event.text, now)
             if verdict.kind != SUCCESS:
                 fetches.note_event(self.counts, who, now)
-            what = "logins" if verdict.kind == SUCCESS else "events"
-            self.counts["%s:%s:%s" % (what, who, verdict.detection or "ignored")] += 1
+            what = LOGINS if verdict.kind == SUCCESS else EVENTS
+            self.counts[name_by_detection(what, who, verdict.detection or IGNORED)] += 1
 
     def _keep(self, who: str, peer: Address, data: bytes, reason: str, now: float) -> None:
         """Record an unreadable post, quoted and cut, so that the operator can see what was sent."""
         with self.counts.locked():
-            self.counts["malformed:" + who] += 1
+            self.counts[name_number(MALFORMED, who)] += 1
             unreadable.note_post(self.counts, who, now)
-        if not self.counts.take_token("kept", 5, 100, now):
+        if not self.counts.take_token(KEPT, 5, 100, now):
             return
         entry = {
             "at": round(now, 3),
@@ -198,14 +212,14 @@ def read_body(environ: WSGIEnvironment, limit: int) -> bytes:
     """
     length = environ.get("CONTENT_LENGTH") or "0"
     if not _LENGTH.fullmatch(length) or int(length) > limit:
-        raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
+        raise Refused(413, TOO_LARGE, "the body is longer than %d bytes" % limit)
     chunked = environ.get("wsgi.input_terminated") and not int(length)
     try:
         data: bytes = environ["wsgi.input"].read(limit + 1 if chunked else int(length))
     except OSError as error:
         raise Malformed("the body cannot be read: %s" % error) from None
     if len(data) > limit:
-        raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
+        raise Refused(413, TOO_LARGE, "the body is longer than %d bytes" % limit)
     if len(data) < int(length):
         raise Malformed("the body ended after %d of %s bytes" % (len(data), length))
     return data

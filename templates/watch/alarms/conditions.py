@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from banstitch_shared.alarm_notes import CRITICAL, INFO, WARNING
 from banstitch_shared.facts_file import FortiGateFacts, ReceiverFacts
+from banstitch_shared.number_names import REFUSED_ADDRESS, REFUSED_TOKEN
 from banstitch_shared.shield_file import UP
 
 from watch.alarms import rhythms
@@ -180,8 +181,8 @@ def _judge_fortigate(
 
 def _judge_refused(now: float, memory: Memory) -> Iterator[Condition]:
     for why, severity, text in (
-        ("refused_token", WARNING, "posts are refused, because their token is wrong"),
-        ("refused_address", INFO, "posts from an address that may not post are refused"),
+        (REFUSED_TOKEN, WARNING, "posts are refused, because their token is wrong"),
+        (REFUSED_ADDRESS, INFO, "posts from an address that may not post are refused"),
     ):
         if now - memory.counts.get("refused:" + why, (0, 0))[1] < RECENT:
             yield Condition("refused:" + why, severity, text)
