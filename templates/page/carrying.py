@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from banstitch_shared.addresses import Network, parse_network
+from banstitch_shared.addresses import Network, do_overlap, parse_network
 from banstitch_shared.allowances import (
     MOST,
     Allowance,
@@ -22,6 +22,7 @@ from banstitch_shared.allowances import (
 from banstitch_shared.ban_file import Ban, list_jails, salvage_file
 from banstitch_shared.fail2ban_client import call_action
 from banstitch_shared.shared_bans import read_imported, select_touching
+from banstitch_shared.times import format_minute
 from banstitch_shared.unbans import describe_remaining, describe_shared, is_meant
 
 from page.acts import BY, UNALLOW, UNBAN, Act
@@ -89,8 +90,7 @@ def allow(settings: Settings, act: Act, now: float) -> list[str]:
     new = Allowance(act.network, until, now, BY + act.by, act.why)
     write_all(settings.spool, [*others, new])
     note(settings.spool, act)
-    end = time.strftime("%Y-%m-%d %H:%M", time.gmtime(until))
-    return ["%s is allowed until %s UTC" % (act.network, end)]
+    return ["%s is allowed until %s UTC" % (act.network, format_minute(until))]
 
 
 def unallow(settings: Settings, act: Act, now: float) -> list[str]:
@@ -120,7 +120,7 @@ def find_bans(spool: str, wanted: Network) -> list[Held]:
             ):
                 continue
             network = parse_network(ban.address)
-            if network.version == wanted.version and network.overlaps(wanted):
+            if do_overlap(network, wanted):
                 found.append((jail, ban, network))
     return found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from banstitch_shared.allowances import Allowance, find_allowances, read_allowances
 from banstitch_shared.jails import describe_jail
-from banstitch_shared.spans import format_age, format_span
+from banstitch_shared.times import format_age, format_span
 from receiver.pages import load_templates
 
 from page.access import Access

@@ -5,20 +5,13 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
-import time
-
 from banstitch_shared.ban_file import FOREVER
-from banstitch_shared.spans import format_span
-
-# What ends later is shown without a date.
-_LATEST = 2.5e11
+from banstitch_shared.times import format_second, format_span
 
 
 def format_time(moment: float) -> str:
     """Return a time in UTC; 0 is never."""
-    if not moment:
-        return "never"
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(min(moment, _LATEST)))
+    return format_second(moment) if moment else "never"
 
 
 def format_left(until: float, now: float) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from banstitch_shared.addresses import Network, parse_network, spell_network
+from banstitch_shared.addresses import Network, do_overlap, parse_network, spell_network
 from banstitch_shared.alarm_file import read_alarms
 from banstitch_shared.allowances import Allowance
 from banstitch_shared.jails import describe_jail
@@ -159,8 +159,7 @@ def _list_shared(
 
 
 def _touches(network: str, wanted: Network) -> bool:
-    other = parse_network(network)
-    return other.version == wanted.version and other.overlaps(wanted)
+    return do_overlap(parse_network(network), wanted)
 
 
 def show_bans(state: State, visitor: Visitor) -> Response:

@@ -28,7 +28,7 @@ from banstitch_shared.number_names import (
     name_by_detection,
     name_number,
 )
-from banstitch_shared.spans import DAY, format_age, format_span
+from banstitch_shared.times import DAY, format_age, format_minute, format_second, format_span
 
 from receiver.files import Unavailable
 from receiver.numbers import list_endings
@@ -74,7 +74,7 @@ def render_page(state: State, now: float) -> str:
         **list_bans(state, now),
         **draw_days(*count_bans_by_day(state.config["audit_log"]), now),
         **list_events(state),
-        now=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now)),
+        now=format_second(now),
     )
 
 
@@ -141,7 +141,7 @@ def draw_days(by_day: Mapping[int, int], since: float, now: float) -> dict[str, 
         for day in range(today - DAYS + 1, today + 1)
     ]
     is_partial = since > (today - DAYS + 1) * DAY
-    complete_since = time.strftime("%Y-%m-%d %H:%M", time.gmtime(since)) if is_partial else ""
+    complete_since = format_minute(since) if is_partial else ""
     return {"days": days, "complete_since": complete_since}
 
 

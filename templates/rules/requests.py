@@ -24,6 +24,7 @@ from banstitch_shared.hourly import format_one_more, read_last_hour
 from banstitch_shared.jails import JAIL_NAME
 from banstitch_shared.request_file import take_requests
 from banstitch_shared.service import replace_file
+from banstitch_shared.times import format_minute
 
 from rules.settings import TRUSTED
 
@@ -114,8 +115,8 @@ def _read_turn(found: dict[str, Any]) -> Turn:
 def carry_out(request: Union[Request, Turn]) -> None:  # noqa: UP007 - Python 3.9
     """End the bans that a login contradicts, or write an alarm or a turn of the shield into the audit."""
     if isinstance(request, Turn):
-        until = time.strftime("%Y-%m-%d %H:%M", time.gmtime(request.until))
-        note("shield", "", _TURNS[request.mode] % {"until": until, "homes": request.homes})
+        words = {"until": format_minute(request.until), "homes": request.homes}
+        note("shield", "", _TURNS[request.mode] % words)
         return
     who = "%s logged in from there" % (request.user or "somebody")
     if request.do == "alarm":

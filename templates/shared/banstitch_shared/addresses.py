@@ -70,6 +70,11 @@ def is_network(text: str) -> bool:
     return True
 
 
+def do_overlap(one: Network, other: Network) -> bool:
+    """Return whether two networks, of whatever versions, have addresses in common."""
+    return one.version == other.version and one.overlaps(other)
+
+
 def spell_network(network: Network) -> str:
     """Return the one spelling of a network; an address alone has no prefix."""
     return str(network.network_address) if network.num_addresses == 1 else str(network)

@@ -23,7 +23,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Optional
 
-from banstitch_shared.addresses import Network, parse_network, spell_ban, spell_network
+from banstitch_shared.addresses import (
+    Network,
+    do_overlap,
+    parse_network,
+    spell_ban,
+    spell_network,
+)
 from banstitch_shared.ban_file import ALIVE, BANS, FOREVER, read_framed, round_end
 from banstitch_shared.jails import JAIL_NAME
 from banstitch_shared.untrusted import read_small_file
@@ -203,7 +209,6 @@ def select_touching(denied: Iterable[Imported], wanted: Network) -> list[Importe
         # of 60,000 others, most are passed over without a look at their bits
         if "/" in text or "/" in each.address or each.address == text:
             with contextlib.suppress(ValueError):
-                network = parse_network(each.address)
-                if network.version == wanted.version and network.overlaps(wanted):
+                if do_overlap(parse_network(each.address), wanted):
                     found.append(each)
     return found

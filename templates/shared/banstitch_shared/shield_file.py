@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import Any, NamedTuple, Optional
 
 from banstitch_shared.addresses import parse_network, spell_network
+from banstitch_shared.times import format_minute
 from banstitch_shared.untrusted import read_small_file, take_number, take_text
 
 # The name of both files, in different folders.
@@ -113,7 +113,7 @@ def format_order(order: Order) -> str:
 
 def describe_shield(shield: Shield) -> str:
     """Return one sentence for operators."""
-    since, until = map(_format_time, (shield.since, shield.until))
+    since, until = map(format_minute, (shield.since, shield.until))
     if shield.mode == UP:
         return (
             "SHIELD UP from %s to %s UTC: the feed denies everybody but %d networks of recent logins and"
@@ -125,7 +125,3 @@ def describe_shield(shield: Shield) -> str:
         " of recent logins, which would have kept out %d failures and %d logins so far"
         % (since, shield.why, shield.homes, shield.kept_out, shield.denied)
     )
-
-
-def _format_time(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(min(at, 2.5e11)))

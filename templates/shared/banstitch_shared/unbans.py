@@ -6,18 +6,16 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterable, Sequence
 
-from banstitch_shared.addresses import Network, spell_network
+from banstitch_shared.addresses import Network, do_overlap, spell_network
 from banstitch_shared.ban_file import Ban
 from banstitch_shared.jails import bans_networks
 from banstitch_shared.shared_bans import Imported
+from banstitch_shared.times import format_minute
 
 # Number of bans within a network that a note names.
 _MOST_NAMED = 5
-# What ends later is shown without a date.
-_LATEST = 2.5e11
 
 
 def is_meant(jail: str, ban: Ban, network: Network, wanted: Network) -> bool:
@@ -35,7 +33,7 @@ def is_meant(jail: str, ban: Ban, network: Network, wanted: Network) -> bool:
 
 def describe_remaining(others: Iterable[Network], wanted: Network) -> list[str]:
     """Return a note for each ban that still denies ``wanted`` or a part of it."""
-    near = [n for n in others if n.version == wanted.version and n.overlaps(wanted)]
+    near = [network for network in others if do_overlap(network, wanted)]
     near.sort(key=lambda network: (int(network.network_address), network.prefixlen))
     notes = ["still denied: within %s" % n for n in near if n.prefixlen < wanted.prefixlen]
     held = [spell_network(network) for network in near if network.prefixlen > wanted.prefixlen]
@@ -48,7 +46,7 @@ def describe_shared(denied: Iterable[Imported], wanted: Network) -> list[str]:
     """Return a note for each ban of other sites that still denies ``wanted`` or a part of it."""
     notes = []
     for each in itertools.islice(denied, _MOST_NAMED):
-        end = time.strftime("%Y-%m-%d %H:%M", time.gmtime(min(each.until, _LATEST)))
+        end = format_minute(each.until)
         text = "still denied: %s is shared by %s until %s UTC; allow %s to spare it here"
         # names are cut, so that the end of the note is never cut off
         sites = _name_some([name[:30] for name in each.sites])

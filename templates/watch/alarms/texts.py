@@ -5,9 +5,9 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
-import time
 import unicodedata
 
+from banstitch_shared.times import format_minute
 from banstitch_shared.visible import is_visible, spell_hidden
 
 # Characters of a text, and of a name that somebody typed.
@@ -55,7 +55,7 @@ def clean(text: str) -> str:
 
 def format_time(at: float) -> str:
     """Return a time in UTC."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(min(at, 2.5e11)))
+    return format_minute(at) + " UTC"
 
 
 def format_span(seconds: float) -> str:

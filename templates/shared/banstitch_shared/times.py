@@ -1,11 +1,25 @@
-"""Spell spans of time for the pages that people read.
+"""Spell times, and spans of time, for people.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
 
 from __future__ import annotations
 
+import time
+
 DAY = 86400
+# A later time is shown as this one, because its year has more digits than others.
+_LATEST = 2.5e11
+
+
+def format_minute(at: float) -> str:
+    """Return a time in epoch seconds as ``2024-10-14 13:46``, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(min(at, _LATEST)))
+
+
+def format_second(at: float) -> str:
+    """Return a time in epoch seconds as ``2024-10-14 13:46:05``, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(min(at, _LATEST)))
 
 
 def format_age(moment: float, now: float) -> str:
