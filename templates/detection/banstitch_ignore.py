@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from banstitch_shared.addresses import Network, Networks, parse_network, spell_network, split_ban
 from banstitch_shared.allowances import Allowance, read_allowances
@@ -48,7 +48,7 @@ class Ignoring:
         self._filter = log_filter
         # the file of allowances, its state when it was read, and what it held
         self._path = allowances
-        self._signature: Optional[Signature] = None  # noqa: UP045 - Python 3.9
+        self._signature: Signature | None = None
         self._allowances: list[Allowance] = []
         # fail2ban's own objects of those that would not be on the list without us
         self._added: list[Any] = []

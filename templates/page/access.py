@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from banstitch_shared.addresses import Address, Network, parse_peer
 from banstitch_shared.passwords import check_password, make_decoy
@@ -54,7 +54,7 @@ class Access:
         self._proxies: list[Network] = [ipaddress.ip_network(text) for text in settings.proxies]
         self._header = "HTTP_" + settings.header.upper().replace("-", "_")
 
-    def find_visitor(self, environ: Mapping[str, str], cookie: str) -> Optional[Visitor]:  # noqa: UP045
+    def find_visitor(self, environ: Mapping[str, str], cookie: str) -> Visitor | None:
         """Return the user of a session; if a proxy names a user, the session must be theirs."""
         settings = self._settings
         session = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import sqlite3
 import time
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from banstitch_shared.receiver_api import LIVE_PATH
 from flask import Flask, Response, redirect, request
@@ -57,7 +57,7 @@ def from_settings() -> Application:
     return create_app(state.settings, state)
 
 
-def create_app(settings: Settings, state: Optional[State] = None) -> Application:  # noqa: UP045
+def create_app(settings: Settings, state: State | None = None) -> Application:
     """Return the application for some settings."""
     app = Application(state or State(settings))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
@@ -152,7 +152,7 @@ def add_pages(app: Application) -> None:
     app.add_url_rule("/login", "login", lambda: signing_in.show_form(state), methods=["GET"])
 
 
-def find_visitor(state: State) -> Optional[Visitor]:  # noqa: UP045 - Python 3.9
+def find_visitor(state: State) -> Visitor | None:
     """Return the user who asks, or None."""
     cookie = request.cookies.get(COOKIE, "")
     return state.access.find_visitor(request.environ, cookie)

@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import time
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from banstitch_shared.request_file import write_request
 
@@ -37,7 +37,7 @@ def ask(folder: str, act: Act, now: float) -> None:
     write_request(folder, write_act(act), now)
 
 
-def read_answer(folder: str, act_id: str) -> Optional[Answer]:  # noqa: UP045 - Python 3.9
+def read_answer(folder: str, act_id: str) -> Answer | None:
     """Return what became of a request; None while root is not done."""
     try:
         with open(os.path.join(folder, ANSWERS), "rb") as stream:
@@ -47,7 +47,7 @@ def read_answer(folder: str, act_id: str) -> Optional[Answer]:  # noqa: UP045 - 
         return None
 
 
-def await_answer(folder: str, act_id: str, seconds: float) -> Optional[Answer]:  # noqa: UP045
+def await_answer(folder: str, act_id: str, seconds: float) -> Answer | None:
     """Return what became of a request within some seconds."""
     until = time.monotonic() + seconds
     while True:

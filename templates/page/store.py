@@ -14,7 +14,7 @@ import hashlib
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from banstitch_shared.service import read_uptime
 
@@ -88,7 +88,7 @@ class Store:
             _trim(base, "1", (), MOST_SESSIONS)
         return cookie
 
-    def find_session(self, cookie: str, idle: float, longest: float) -> Optional[Session]:  # noqa: UP045
+    def find_session(self, cookie: str, idle: float, longest: float) -> Session | None:
         """Return the session of a cookie, unless it was idle too long or is too old, in seconds."""
         now = read_uptime()
         with self._open() as base:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 from banstitch_shared.addresses import Network, do_overlap, parse_network, spell_network
 from banstitch_shared.alarm_file import read_alarms
@@ -40,7 +40,7 @@ KINDS = ("", "ban", "unban", "expiry", "allow", "unallow", "alarm", "shield", "r
 def render(
     state: State,
     name: str,
-    visitor: Optional[Visitor],  # noqa: UP045 - Python 3.9
+    visitor: Visitor | None,
     code: int = 200,
     **values: Any,
 ) -> Response:
@@ -56,7 +56,7 @@ def refuse(
     state: State,
     code: int,
     message: str,
-    visitor: Optional[Visitor] = None,  # noqa: UP045 - Python 3.9
+    visitor: Visitor | None = None,
 ) -> Response:
     """Return a page that says why something is not done."""
     return render(state, "refused.html", visitor, code, message=message)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Optional, Union
+from typing import Union
 
 from banstitch_shared.eventlog import NOTHING
 
@@ -39,7 +39,7 @@ def find_unmet(event: Event, where: Mapping[str, Wanted], certainly: bool) -> st
     return ""
 
 
-def check(event: Event, names: Sequence[str], wanted: Wanted) -> Optional[bool]:  # noqa: UP045 - Python 3.9
+def check(event: Event, names: Sequence[str], wanted: Wanted) -> bool | None:
     """Return whether a condition holds for one of the fields, or None where that is not certain."""
     if isinstance(wanted, str):
         fields = read_certain(event) or {}
@@ -53,14 +53,14 @@ def check(event: Event, names: Sequence[str], wanted: Wanted) -> Optional[bool]:
     return True if True in found else None if None in found else False
 
 
-def fits(value: Optional[str], patterns: Sequence[str]) -> Optional[bool]:  # noqa: UP045 - Python 3.9
+def fits(value: str | None, patterns: Sequence[str]) -> bool | None:
     """Return whether a value fits a pattern, in upper or lower case; None for no value."""
     if value is None:
         return None
     return any(fnmatch.fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)
 
 
-def find_second(event: Event, name: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
+def find_second(event: Event, name: str) -> str | None:
     """Return a field that decides nothing about the address, or None where it cannot be read for certain."""
     value = event.find(name)
     if value is not None:
@@ -70,14 +70,14 @@ def find_second(event: Event, name: str) -> Optional[str]:  # noqa: UP045 - Pyth
     return found.pop() if len(found) == 1 else None
 
 
-def read_certain(event: Event) -> Optional[dict[str, str]]:  # noqa: UP045 - Python 3.9
+def read_certain(event: Event) -> dict[str, str] | None:
     """Return all fields of the log line, or None where somebody may have typed one of them."""
     if event.certain is UNREAD:
         event.certain = find_certain(event.ways)
     return event.certain
 
 
-def find_certain(ways: Sequence[Fields]) -> Optional[dict[str, str]]:  # noqa: UP045 - Python 3.9
+def find_certain(ways: Sequence[Fields]) -> dict[str, str] | None:
     """Return the fields in which all ways to read a line agree, or None where there are none."""
     if not ways or not is_in_order(ways[0]):
         return None

@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Optional
 
 Fields = list[tuple[str, str]]
 
@@ -88,10 +87,10 @@ class Event:
         self.header = header
         # the log line, for the operator
         self.text = text
-        self._parts: Optional[tuple[str, str]] = None  # noqa: UP045 - Python 3.9
+        self._parts: tuple[str, str] | None = None
         # what conditions.read_certain returned; UNREAD until it is asked
-        self.certain: Optional[dict[str, str]] = UNREAD  # noqa: UP045 - Python 3.9
-        self._ways: Optional[list[Fields]] = None  # noqa: UP045 - Python 3.9
+        self.certain: dict[str, str] | None = UNREAD
+        self._ways: list[Fields] | None = None
 
     @property
     def parts(self) -> tuple[str, str]:
@@ -116,12 +115,12 @@ class Event:
         end = STRICT.match(self.text, begin).end()  # type: ignore[union-attr]
         return " " + self.text[begin:end].replace("\t", " "), self.text[end:]
 
-    def find(self, name: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
+    def find(self, name: str) -> str | None:
         """Return a field that nobody typed, or None where none is known."""
         found = self.header.get(name)
         return self.find_in_line(name) if found is None else found
 
-    def find_in_line(self, name: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
+    def find_in_line(self, name: str) -> str | None:
         """Return a field that stands before the first one that somebody types, or None.
 
         Raises:
@@ -210,7 +209,7 @@ def read_ways(event: Event) -> Iterator[Fields]:
                 return
 
 
-def read_to_end(text: str, way: re.Pattern[str]) -> Optional[Fields]:  # noqa: UP045 - Python 3.9
+def read_to_end(text: str, way: re.Pattern[str]) -> Fields | None:
     """Return all fields of a text, or None where it holds anything else."""
     found, position = [], 0
     while position < len(text):

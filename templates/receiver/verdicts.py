@@ -153,7 +153,7 @@ def judge_address(
 def find_source(
     text: str,
     ignore: Networks,
-    own: Optional[Networks],  # noqa: UP045 - Python 3.9
+    own: Networks | None,
     documentation: bool,
     ipv6_prefix: int,
     spared: Collection[Address],
@@ -205,7 +205,7 @@ def find_address(event: Event, name: str, around: str) -> str:
     return find_only(found | (within - {""})) or ""
 
 
-def read_address(find: Find, name: str, around: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
+def read_address(find: Find, name: str, around: str) -> str | None:
     """Return the address among fields that nobody typed, or None where they have no such field."""
     value = find(name)
     if value is None and around:
@@ -229,7 +229,7 @@ def respell(value: str) -> str:
         return value
 
 
-def find_only(values: Iterable[str]) -> Optional[str]:  # noqa: UP045 - Python 3.9
+def find_only(values: Iterable[str]) -> str | None:
     """Return the one value that there is, or None for no value."""
     found = set(values)
     if len(found) > 1:

@@ -6,7 +6,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from banstitch_shared.service import replace_file
 
@@ -29,7 +29,7 @@ class Checkpoint(NamedTuple):
     silent_until: float
 
 
-def read_checkpoint(path: str) -> Optional[Checkpoint]:  # noqa: UP045 - Python 3.9
+def read_checkpoint(path: str) -> Checkpoint | None:
     """Return the checkpoint; None where there is none yet.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any, Optional
+from typing import Any
 
 from banstitch_shared.signatures import Signature, read_signature
 
@@ -27,9 +27,9 @@ class Database:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._signature: Optional[Signature] = None  # noqa: UP045 - Python 3.9
+        self._signature: Signature | None = None
         self._is_tried = False
-        self._systems: Optional[Systems] = None  # noqa: UP045 - Python 3.9
+        self._systems: Systems | None = None
 
     def is_changed(self) -> bool:
         """Return whether the file was replaced since it was opened, or never tried."""
@@ -37,7 +37,7 @@ class Database:
             not self._is_tried or read_signature(self._path) != self._signature
         )
 
-    def open(self) -> Optional[Systems]:  # noqa: UP045 - Python 3.9
+    def open(self) -> Systems | None:
         """Return the systems, or those of the last good file if this one cannot be used, or None."""
         if not self.is_changed():
             return self._systems

@@ -6,7 +6,6 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import os
-from typing import Optional
 
 from rules.logfiles import (
     Place,
@@ -31,7 +30,7 @@ class Follower:
     still there is newer, so it begins with the oldest; ``is_lost`` is true then.
     """
 
-    def __init__(self, path: str, place: Optional[Place]) -> None:  # noqa: UP045 - Python 3.9
+    def __init__(self, path: str, place: Place | None) -> None:
         self._path = path
         found = open_from(path, place) if place else None
         self.is_lost = place is not None and found is None
@@ -42,7 +41,7 @@ class Follower:
         self._offset = place.offset if place and found else 0
 
     @property
-    def place(self) -> Optional[Place]:  # noqa: UP045 - Python 3.9
+    def place(self) -> Place | None:
         """The place behind the last line that was read; None where there is no log yet."""
         return make_place(self._logs[0], self._offset) if self._logs else None
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from itertools import groupby
-from typing import Optional
 
 from banstitch_shared.quiet_hours import BUSY, HOUR, HOURS, NAME, QUIET, find_slot
 from banstitch_shared.service import replace_file
@@ -73,7 +72,7 @@ class HoursFile:
 
     def __init__(self, folder: str) -> None:
         self._path = os.path.join(folder, NAME)
-        self._written: Optional[str] = None  # noqa: UP045 - Python 3.9
+        self._written: str | None = None
 
     def write(self, state: State) -> None:
         """Write the hours if they changed. Raises OSError."""

@@ -11,7 +11,7 @@ import fcntl
 import os
 import stat
 import time
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 # Files put aside that are looked at: PATH.1, PATH.2 and so on, as long as they are not compressed.
 MOST_ASIDE = 9
@@ -83,7 +83,7 @@ def is_place_in(place: Place, log: int) -> bool:
     return os.pread(log, len(place.head), 0).decode("latin-1") == place.head
 
 
-def open_from(path: str, place: Place) -> Optional[list[int]]:  # noqa: UP045 - Python 3.9
+def open_from(path: str, place: Place) -> list[int] | None:
     """Return descriptors of the file of a place and of all newer ones; None where it is gone."""
     logs = open_all(path)
     for number, log in enumerate(logs):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rules.systems import Systems
@@ -33,7 +33,7 @@ def find_party(source: str) -> str:
     return networks[-1] if networks else source
 
 
-def list_around(source: str, systems: Optional[Systems]) -> tuple[str, ...]:  # noqa: UP045 - Python 3.9
+def list_around(source: str, systems: Systems | None) -> tuple[str, ...]:
     """Return every network whose ban denies a source: those that are counted, and that of its system."""
     own = systems.find_network(source) if systems else ""
     return (*find_networks(source), own) if own else find_networks(source)

@@ -80,7 +80,7 @@ def main() -> None:
             print("a request is refused: %s" % str(error)[:200])  # noqa: T201 - the journal
 
 
-def read_request(text: bytes, now: float) -> Union[Request, Turn]:  # noqa: UP007 - Python 3.9
+def read_request(text: bytes, now: float) -> Request | Turn:
     """Return the request of a file.
 
     Raises:
@@ -112,7 +112,7 @@ def _read_turn(found: dict[str, Any]) -> Turn:
     return turn
 
 
-def carry_out(request: Union[Request, Turn]) -> None:  # noqa: UP007 - Python 3.9
+def carry_out(request: Request | Turn) -> None:
     """End the bans that a login contradicts, or write an alarm or a turn of the shield into the audit."""
     if isinstance(request, Turn):
         words = {"until": format_minute(request.until), "homes": request.homes}

@@ -14,7 +14,6 @@ import fcntl
 import os
 import time
 from collections.abc import Sequence
-from typing import Optional
 
 from rules.logfiles import Place, close_all, make_place, open_all, open_from
 from rules.step import Ban
@@ -35,7 +34,7 @@ class RuleLog:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self.place: Optional[Place] = None  # noqa: UP045 - Python 3.9
+        self.place: Place | None = None
 
     def repair(self) -> None:
         """Cut off a line that a kill left unfinished, and take the end of the file as the place."""
@@ -84,7 +83,7 @@ class RuleLog:
                     raise
                 time.sleep(0.01)  # logrotate renames the old file before it creates the new one
 
-    def count_behind(self, place: Place) -> Optional[int]:  # noqa: UP045 - Python 3.9
+    def count_behind(self, place: Place) -> int | None:
         """Return the number of lines behind a place; None where its file is gone."""
         logs = open_from(self._path, place)
         if logs is None:

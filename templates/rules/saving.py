@@ -10,7 +10,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Optional
 
 from rules.checkpoint import Checkpoint, write_checkpoint
 
@@ -31,14 +30,14 @@ class Saver:
     def __init__(
         self,
         path: str,
-        make: Callable[[], Optional[Checkpoint]],  # noqa: UP045 - Python 3.9
+        make: Callable[[], Checkpoint | None],
         clock: Callable[[], float],
     ) -> None:
         self._path, self._make, self._clock = path, make, clock
         self._is_changed = False
         self._saved_at, self._pause, self._took = clock(), PAUSE, 0.0
         # the process that writes a checkpoint
-        self._child: Optional[int] = None  # noqa: UP045 - Python 3.9
+        self._child: int | None = None
 
     def note_change(self) -> None:
         """Note that the last checkpoint is not that of this moment any more."""

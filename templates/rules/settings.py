@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from rules.systems import Systems
@@ -70,7 +70,7 @@ class Settings:
     spared: tuple[str, ...] = ()
     looked_up: str = ""
     asn_database: str = ""
-    systems: Optional[Systems] = None  # noqa: UP045 - Python 3.9
+    systems: Systems | None = None
     shares: bool = False
 
     @property

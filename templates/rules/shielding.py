@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from banstitch_shared.addresses import Networks, parse_network, split_ban
 from banstitch_shared.allowances import find_allowances, read_allowances
@@ -67,7 +67,7 @@ class Shielding:
         self._looked_up = LookedUp(settings.looked_up)
         # the shield now, and as it was last written; before the first look the file may hold anything
         self._shield = read_shield(memory, now)
-        self._written: Optional[Shield] = None  # noqa: UP045 - Python 3.9
+        self._written: Shield | None = None
         self._is_first = True
         self._looked_at = self._written_at = 0.0
         # the networks, and the input from which they were computed
@@ -89,7 +89,7 @@ class Shielding:
             denied=known.denied + (not is_failure),
         )
 
-    def look(self, state: State, now: float) -> Optional[Turn]:  # noqa: UP045 - Python 3.9
+    def look(self, state: State, now: float) -> Turn | None:
         """Raise or lower the shield, and return the turn if its mode changed.
 
         Raises:
@@ -115,7 +115,7 @@ class Shielding:
         self,
         state: State,
         wanted: Shield,
-        known: Optional[Shield],  # noqa: UP045 - Python 3.9
+        known: Shield | None,
         now: float,
     ) -> Shield:
         """Return the shield with its networks, or with what the alarm has counted so far."""
@@ -141,7 +141,7 @@ class Shielding:
             return [each.network for each in read_allowances(find_allowances(self._spool), now)]
         return []
 
-    def _write(self, wanted: Optional[Shield]) -> None:  # noqa: UP045 - Python 3.9
+    def _write(self, wanted: Shield | None) -> None:
         path = os.path.join(self._memory, NAME)
         if wanted is not None:
             replace_file(path, format_shield(wanted), 0o640)
@@ -152,10 +152,10 @@ class Shielding:
 
 def choose(
     state: State,
-    order: Optional[Order],  # noqa: UP045 - Python 3.9
+    order: Order | None,
     setting: str,
     now: float,
-) -> Optional[Shield]:  # noqa: UP045 - Python 3.9
+) -> Shield | None:
     """Return the shield that should be up, or would be, without its networks, or None."""
     if order is not None:
         return Shield(UP, order.since, order.until, order.by, order.why) if order.up else None
@@ -166,12 +166,12 @@ def choose(
     return Shield(mode, state.shield_since, state.shield_until, SERVICE, WHY)
 
 
-def _identify(known: Optional[Shield]) -> object:  # noqa: UP045 - Python 3.9
+def _identify(known: Shield | None) -> object:
     """Return the part of a shield that distinguishes it from another."""
     return known and (known.mode, known.since, known.by, known.why)
 
 
-def _make_turn(wanted: Optional[Shield], now: float) -> Turn:  # noqa: UP045 - Python 3.9
+def _make_turn(wanted: Shield | None, now: float) -> Turn:
     if wanted is None:
         return Turn(now, "down", now, 0)
     return Turn(now, wanted.mode, wanted.until, wanted.homes)

@@ -6,7 +6,6 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import json
-from typing import Union
 
 from banstitch_shared.request_file import write_request
 
@@ -26,7 +25,7 @@ class Spool:
         self._path = path
         self._since, self._count = 0.0, 0
 
-    def ask(self, outcome: Union[Pardon, Alarm], now: float) -> bool:  # noqa: UP007 - Python 3.9
+    def ask(self, outcome: Pardon | Alarm, now: float) -> bool:
         """Write a request, and return whether it was written. Raises OSError."""
         if not 0 <= now - self._since < MINUTE:
             self._since, self._count = now, 0

@@ -11,7 +11,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Optional
 
 # The number of the system of an address, 0 for none, and the bits of the network around the address in
 # which all have the same answer.
@@ -33,7 +32,7 @@ class Systems:
 
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = lru_cache(maxsize=65536)(look_up)
-        self._index: Optional[dict[int, Optional[list[str]]]] = None  # noqa: UP045 - Python 3.9
+        self._index: dict[int, list[str] | None] | None = None
 
     def find(self, source: str) -> int:
         """Return the number of the system that a source belongs to; 0 if that is not known."""
@@ -57,9 +56,9 @@ class Systems:
         return [network for network in around if network]
 
 
-def _build_index(look_up: LookUp) -> dict[int, Optional[list[str]]]:  # noqa: UP045 - Python 3.9
+def _build_index(look_up: LookUp) -> dict[int, list[str] | None]:
     """Return the networks of each system; None for a large one. It takes seconds."""
-    index: dict[int, Optional[list[str]]] = {}  # noqa: UP045 - Python 3.9
+    index: dict[int, list[str] | None] = {}
     for version in _SPACES:
         for system, network in _walk(look_up, version):
             known = index.setdefault(system, [])

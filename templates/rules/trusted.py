@@ -7,7 +7,6 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import os
-from typing import Optional
 
 from banstitch_shared.service import replace_file
 
@@ -26,7 +25,7 @@ class TrustedFile:
         self._path = os.path.join(folder, NAME)
         self._settings = settings
         # the source that was touched last, with its time; and how many there are
-        self._written: Optional[tuple[object, int]] = None  # noqa: UP045 - Python 3.9
+        self._written: tuple[object, int] | None = None
         self._at = 0.0
 
     def write(self, state: State, now: float) -> None:

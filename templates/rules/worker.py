@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from banstitch_shared.addresses import is_spelled
 from banstitch_shared.eventlog import Entry, read_line
@@ -220,7 +220,7 @@ class Worker:
         """Write the checkpoint; if that fails, try again later."""
         self._saver.save()
 
-    def _make_checkpoint(self) -> Optional[Checkpoint]:  # noqa: UP045 - Python 3.9
+    def _make_checkpoint(self) -> Checkpoint | None:
         """Return the checkpoint; None while lines wait, or may be in the rule log already."""
         events, rules = self._events.place, self._rules.place
         if self._waiting or self._written or events is None or rules is None:

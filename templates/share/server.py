@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, Optional
+from typing import Any
 
 from banstitch_shared.addresses import parse_peer
 from banstitch_shared.shared_bans import PATH, find_group, read_site
@@ -42,7 +42,7 @@ class Context(ssl.SSLContext):
 class Room:
     """Room for so many connections at once, perhaps within a larger room."""
 
-    def __init__(self, most: int, within: Optional[Room] = None) -> None:  # noqa: UP045 - Python 3.9
+    def __init__(self, most: int, within: Room | None = None) -> None:
         self._free = threading.BoundedSemaphore(most)
         self._within = within
 
@@ -93,7 +93,7 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
     def _find_room(self, client_address: Any) -> Room:
         return self._rooms.get(str(parse_peer(client_address[0])), self._strangers)
 
-    def _choose(self, connection: Any, name: Optional[str], _: object) -> Optional[int]:  # noqa: UP045
+    def _choose(self, connection: Any, name: str | None, _: object) -> int | None:
         context = self._contexts.get(find_group(name))
         if context is None:
             return int(ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
@@ -134,7 +134,7 @@ def cut(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def make_context(name: str, group: Optional[Mapping[str, Any]] = None) -> Context:  # noqa: UP045
+def make_context(name: str, group: Mapping[str, Any] | None = None) -> Context:
     """Return a context that asks each client for a certificate of a group.
 
     Raises:
@@ -178,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         is_known = self.headers.get("If-None-Match") == served.tag
         self._answer(304 if is_known else 200, None if is_known else served, served.tag)
 
-    def _answer(self, status: int, served: Optional[Served] = None, tag: str = "") -> None:  # noqa: UP045
+    def _answer(self, status: int, served: Served | None = None, tag: str = "") -> None:
         body = served.body if served else b""
         self.send_response(status)
         self.send_header("Content-Type", "text/plain")

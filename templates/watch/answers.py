@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from banstitch_shared.addresses import spell_network
 from banstitch_shared.looked_up import MOST, TooWide, check_network
@@ -32,7 +32,7 @@ def is_url(source: str) -> bool:
     return "://" in source
 
 
-def look_up(source: str, tag: str) -> Optional[Answer]:  # noqa: UP045 - Python 3.9
+def look_up(source: str, tag: str) -> Answer | None:
     """Return what a name or a URL stands for now; None for a list that still has the ETag ``tag``.
 
     Raises:

@@ -9,7 +9,6 @@ import contextlib
 import socket
 import threading
 import time
-from typing import Optional
 
 from banstitch_shared.addresses import is_address
 
@@ -41,7 +40,7 @@ class Deadline:
         _start(self._timer)
         return self
 
-    def __exit__(self, _: object, error: Optional[BaseException], __: object) -> None:  # noqa: UP045
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._timer.cancel()
         with self._lock:  # the timer must not cut a descriptor that is somebody else's by then
             for each in self._connections:
@@ -101,7 +100,7 @@ class _LookUp(threading.Thread):
         super().__init__(name="look up " + host, daemon=True)
         self.host = host
         self.found: list[str] = []
-        self.error: Optional[Exception] = None  # noqa: UP045 - Python 3.9
+        self.error: Exception | None = None
 
     def run(self) -> None:
         """Look the name up."""
@@ -115,7 +114,7 @@ class _LookUp(threading.Thread):
                 del self.running[self.host]
 
 
-def look_up(host: str, seconds: float) -> Optional[list[str]]:  # noqa: UP045 - Python 3.9
+def look_up(host: str, seconds: float) -> list[str] | None:
     """Return the addresses of a name; None if that takes longer. A name is looked up once at a time.
 
     Raises:

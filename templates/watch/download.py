@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from watch.deadline import Deadline
@@ -38,7 +38,7 @@ class _Reply(NamedTuple):
     peer: str
 
 
-def download(url: str, tag: str) -> Optional[Page]:  # noqa: UP045 - Python 3.9
+def download(url: str, tag: str) -> Page | None:
     """Return the list at a URL; None if it still has the ETag ``tag``.
 
     Raises:
@@ -48,7 +48,7 @@ def download(url: str, tag: str) -> Optional[Page]:  # noqa: UP045 - Python 3.9
         return _follow_all(url, tag, deadline)
 
 
-def _follow_all(url: str, tag: str, deadline: Deadline) -> Optional[Page]:  # noqa: UP045 - Python 3.9
+def _follow_all(url: str, tag: str, deadline: Deadline) -> Page | None:
     first = ""
     for _ in range(REDIRECTS + 1):
         reply = _get(urlsplit(url), tag, first, deadline)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from typing import Optional
 
 from provision.linux.agent.host import PROGRAM_TIMEOUT, HostError, Ran, run, tail
 from provision.linux.agent.processes import describe
@@ -38,7 +37,7 @@ LONGEST_REASON = 300
 class Apt:
     """Runs apt-get and dpkg; ``notes`` lists what it waited for, and for how long."""
 
-    def __init__(self, patience: Optional[float] = None) -> None:  # noqa: UP045 - Python 3.9
+    def __init__(self, patience: float | None = None) -> None:
         self.notes: list[str] = []
         self._patience = self._left = PATIENCE if patience is None else patience
 

@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 # X509_V_FLAG_PARTIAL_CHAIN: what is trusted need not be a CA. Python names it only from 3.10 on.
 PARTIAL_CHAIN = 0x80000
@@ -35,8 +35,8 @@ class Answer(NamedTuple):
 def fetch(
     certificate: str,
     url: str,
-    headers: Optional[Mapping[str, str]] = None,  # noqa: UP045 - Python 3.9
-    body: Optional[bytes] = None,  # noqa: UP045 - Python 3.9
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
     timeout: float = 10,
     largest: int = LARGEST_BODY,
 ) -> Answer:
@@ -116,7 +116,7 @@ def _format_request(
     host: str,
     path: str,
     headers: Mapping[str, str],
-    body: Optional[bytes],  # noqa: UP045 - Python 3.9
+    body: bytes | None,
 ) -> bytes:
     """Return a request. Raises ValueError if a line end in a header would begin another one."""
     all_of_them = {"Host": f"[{host}]" if ":" in host else host, "Connection": "close", **headers}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Optional
 
 from provision.linux.agent.protocol.state import ShieldState
 
@@ -12,7 +11,7 @@ from provision.linux.agent.protocol.state import ShieldState
 NAME = "shield.json"
 
 
-def read_shield_state(folder: str) -> Optional[ShieldState]:  # noqa: UP045 - Python 3.9
+def read_shield_state(folder: str) -> ShieldState | None:
     """Return the shield that is up, or would be, without its networks; None for none."""
     if not os.path.exists(os.path.join(folder, NAME)):
         return None

@@ -6,7 +6,6 @@ The service banstitch-rules looks at the order once a second, and raises or lowe
 from __future__ import annotations
 
 import time
-from typing import Optional
 
 from banstitch_shared.ban_file import list_jails
 from banstitch_shared.shield_file import (
@@ -65,7 +64,7 @@ def _await_service(folder: str, order: Order) -> list[str]:
     return [describe_shield(shield), *([] if shield.homes else [NOBODY])]
 
 
-def _is_obeyed(shield: Optional[Shield], order: Order) -> bool:  # noqa: UP045 - Python 3.9
+def _is_obeyed(shield: Shield | None, order: Order) -> bool:
     if shield is None:
         return not order.up
     return order.up and (shield.mode, shield.since) == (UP, order.since)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Optional
 
 from banstitch_shared import jails
 from banstitch_shared.ban_file import Ban, find_ban_file, list_jails, parse_bans
@@ -35,14 +34,14 @@ def read_live_bans(spool: str, jail: str) -> list[Ban]:
     return [ban for ban in read_bans(spool, jail) if ban.until > now]
 
 
-def count_live_bans(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
+def count_live_bans(folders: Sequence[str]) -> dict[str, int | None]:
     """Return the number of bans of each of our jails with a file in ``folders``; None if it is damaged."""
     found = {jail: folder for folder in folders for jail in list_jails(folder)}
     ours = sorted(jail for jail in found if jail.startswith(jails.PREFIX))
     return {jail: _count_live(found[jail], jail) for jail in ours}
 
 
-def _count_live(folder: str, jail: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
+def _count_live(folder: str, jail: str) -> int | None:
     try:
         return len(read_live_bans(folder, jail))
     except HostError:

@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import time
-from typing import Optional
 
 from banstitch_shared import looked_up
 from banstitch_shared.alarm_file import read_alarms
@@ -99,7 +98,7 @@ def _is_newer_than_its_filter(unit: str) -> bool:
         return False
 
 
-def _count_days_left(path: str, authority: str) -> Optional[Remaining]:  # noqa: UP045 - Python 3.9
+def _count_days_left(path: str, authority: str) -> Remaining | None:
     found = read_certificate(path, authority)
     return Remaining(found.days_left) if found else None
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from banstitch_shared.untrusted import read_small_file, take_number, take_text
 
@@ -60,7 +60,7 @@ def format_active(active: ActiveAlarms) -> str:
     return json.dumps({**active._asdict(), "alarms": alarms})
 
 
-def read_active(folder: str) -> Optional[ActiveAlarms]:  # noqa: UP045 - Python 3.9
+def read_active(folder: str) -> ActiveAlarms | None:
     """Return the active alarms; None if there is no such file, or if it is damaged."""
     found = _read(os.path.join(folder, ACTIVE))
     try:
@@ -88,7 +88,7 @@ def format_tested(at: float, outcomes: Mapping[str, str]) -> str:
     return json.dumps({"at": at, "channels": dict(outcomes)})
 
 
-def read_tested(folder: str, since: float) -> Optional[dict[str, str]]:  # noqa: UP045 - Python 3.9
+def read_tested(folder: str, since: float) -> dict[str, str] | None:
     """Return the outcome of a test that began at ``since`` or later; None if there is none yet."""
     found = _read(os.path.join(folder, TESTED))
     try:
@@ -102,7 +102,7 @@ def format_drift(drift: Drift) -> str:
     return json.dumps(drift._asdict()) + "\n"
 
 
-def read_drift(path: str) -> Optional[Drift]:  # noqa: UP045 - Python 3.9
+def read_drift(path: str) -> Drift | None:
     """Return what the last `plan --note-drift` found; None if there was none, or if it is damaged."""
     found = _read(path)
     try:

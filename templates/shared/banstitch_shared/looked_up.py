@@ -15,7 +15,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from banstitch_shared.addresses import Network, parse_network, spell_network
 from banstitch_shared.signatures import Signature, read_signature
@@ -120,7 +120,7 @@ class LookedUp:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._signature: Optional[Signature] = None  # noqa: UP045 - Python 3.9
+        self._signature: Signature | None = None
         self._networks: list[str] = []
 
     def is_changed(self) -> bool:

@@ -21,7 +21,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from banstitch_shared.addresses import (
     Network,
@@ -88,7 +88,7 @@ def read_site(group: str, certificate: object) -> str:
     return sites[0] if len(sites) == len(names) == 1 else ""
 
 
-def find_group(name: Optional[str]) -> str:  # noqa: UP045 - Python 3.9
+def find_group(name: str | None) -> str:
     """Return the group that a peer asks for by the name of a server, or an empty string."""
     return name[: -len(DOMAIN)] if name and name.endswith(DOMAIN) else ""
 

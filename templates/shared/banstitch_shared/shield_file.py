@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from banstitch_shared.addresses import parse_network, spell_network
 from banstitch_shared.times import format_minute
@@ -62,7 +62,7 @@ class Order(NamedTuple):
     why: str
 
 
-def read_shield(folder: str, now: float) -> Optional[Shield]:  # noqa: UP045 - Python 3.9
+def read_shield(folder: str, now: float) -> Shield | None:
     """Return the shield; None if it is down or over, or if the file is damaged."""
     try:
         found = json.loads(read_small_file(os.path.join(folder, NAME), _LARGEST))
@@ -94,7 +94,7 @@ def format_shield(shield: Shield) -> str:
     return json.dumps(shield._asdict())
 
 
-def read_order(folder: str, now: float) -> Optional[Order]:  # noqa: UP045 - Python 3.9
+def read_order(folder: str, now: float) -> Order | None:
     """Return the order in force; None if there is none, or if the file is damaged."""
     try:
         found = json.loads(read_small_file(os.path.join(folder, NAME), _LARGEST_ORDER))

@@ -6,7 +6,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 
 class Signature(NamedTuple):
@@ -17,7 +17,7 @@ class Signature(NamedTuple):
     size: int
 
 
-def read_signature(path: str) -> Optional[Signature]:  # noqa: UP045 - Python 3.9
+def read_signature(path: str) -> Signature | None:
     """Return the signature of a file, or None if there is none."""
     try:
         return make_signature(os.stat(path))

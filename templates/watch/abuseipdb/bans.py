@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
-from typing import Optional
 
 from banstitch_shared.addresses import SELF_TEST, Networks, parse_network
 from banstitch_shared.allowances import find_allowances, read_allowances
@@ -75,7 +74,7 @@ class Spared:
         self._trusted = trusted
         self._allowances = find_allowances(spool)
         self._place, self._looked_up = looked_up, LookedUp(looked_up)
-        self._made_from: Optional[Signature] = None  # noqa: UP045 - Python 3.9
+        self._made_from: Signature | None = None
         self._texts: list[str] = []
         self._fixed, self._people = Networks(()), Networks(())
 

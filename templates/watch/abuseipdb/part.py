@@ -13,7 +13,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import urlencode
 
 from banstitch_shared.service import read_uptime
@@ -65,7 +65,7 @@ class Reporter:
         self._bans = Bans(spool, self._jails)
         self._spared = Spared(spool, settings["never"], settings["trusted"], settings["looked_up"])
         self._state = read_state(folder, clock())
-        self._written: Optional[State] = None  # noqa: UP045 - Python 3.9
+        self._written: State | None = None
         self._hindrance = ""
         self._dropped, self._noted_at = 0, float("-inf")
 

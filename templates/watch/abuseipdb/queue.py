@@ -9,7 +9,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 DAY = 86400.0
 # Seconds: the age of a ban at which it is reported, since a login may end it; and at which it is too old.
@@ -107,7 +107,7 @@ def _forget(state: State, now: float) -> State:
     )
 
 
-def take(state: State, limit: int, now: float) -> tuple[State, Optional[Report]]:  # noqa: UP045 - Python 3.9
+def take(state: State, limit: int, now: float) -> tuple[State, Report | None]:
     """Return the state, and the report to send now; None if there is none.
 
     The attempt counts from now on, so that a restart does not make it again.

@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from banstitch_shared.alarm_notes import (
     ACTIVE,
@@ -57,7 +57,7 @@ class Book:
         limits: Limits,
         channels: Mapping[str, str],
         off: Iterable[str] = (),
-        quiet: Optional[Quiet] = None,  # noqa: UP045 - Python 3.9
+        quiet: Quiet | None = None,
     ) -> None:
         self._folder, self._limits, self._channels = folder, limits, channels
         self._off, self._quiet = frozenset(off), quiet

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from banstitch_shared.alarm_file import Alarms, read_alarms
 from banstitch_shared.alarm_notes import Drift, read_drift
@@ -35,12 +35,12 @@ class Facts(NamedTuple):
     """
 
     now: float
-    receiver: Optional[ReceiverFacts] = None  # noqa: UP045 - Python 3.9
+    receiver: ReceiverFacts | None = None
     rules_age: float = 0.0
     known: Alarms = Alarms()
-    shield: Optional[Shield] = None  # noqa: UP045 - Python 3.9
-    drift: Optional[Drift] = None  # noqa: UP045 - Python 3.9
-    certificate_ends: Optional[float] = None  # noqa: UP045 - Python 3.9
+    shield: Shield | None = None
+    drift: Drift | None = None
+    certificate_ends: float | None = None
     jumped: float = 0.0
     steady: float = float("inf")
     failing: Mapping[str, str] = {}
@@ -61,7 +61,7 @@ class Clock:
     """The time, and by how much it was set between two looks."""
 
     def __init__(self) -> None:
-        self._offset: Optional[float] = None  # noqa: UP045 - Python 3.9
+        self._offset: float | None = None
         self._steady_since = 0.0
 
     def look(self) -> Moment:
@@ -106,7 +106,7 @@ def list_silent(
     return tuple(found)
 
 
-def _read_receiver(path: str, now: float) -> Optional[ReceiverFacts]:  # noqa: UP045 - Python 3.9
+def _read_receiver(path: str, now: float) -> ReceiverFacts | None:
     try:
         found = read_facts(path)
     except (OSError, ValueError):

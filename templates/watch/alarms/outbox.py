@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from banstitch_shared.alarm_notes import CRITICAL, SEVERITIES
@@ -72,7 +72,7 @@ def put(outbox: Outbox, messages: Sequence[Message], minimum: str) -> Outbox:
 def take(
     outbox: Outbox,
     now: float,
-    quiet: Optional[Quiet] = None,  # noqa: UP045 - Python 3.9
+    quiet: Quiet | None = None,
 ) -> tuple[Message, ...]:
     """Return the messages that are to go out now, as one digest; none if it is not time yet."""
     waiting = outbox.waiting
