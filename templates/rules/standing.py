@@ -23,7 +23,7 @@ def is_trusted(state: State, source: str, now: float, settings: Settings) -> boo
 def count_failures(state: State, key: str, now: float) -> int:
     """Return how often a source failed since its last login. A day without failures ends the count.
 
-    ``key``: the source, or what :func:`name_guesses` or :func:`name_own_failures` returns.
+    ``key``: the source, or a key that one of the functions below names.
     """
     known = state.failures.get(key)
     return known.number if known and known.last > now - DAY else 0
@@ -44,6 +44,16 @@ def name_guesses(source: str, user: str) -> str:
 def name_own_failures(source: str) -> str:
     """Return the key under which failures of a trusted source's own users are counted together."""
     return source + " own"
+
+
+def name_repeats(source: str, user: str) -> str:
+    """Return the key under which failures of one user from a source that may be a telephone are counted."""
+    return "%s repeats %s" % (source, user)
+
+
+def name_repeated(user: str) -> str:
+    """Return the key of the sources that may be telephones of a user; no user has such a name."""
+    return "repeated " + user
 
 
 def name_system(source: str, settings: Settings) -> str:

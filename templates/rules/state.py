@@ -59,14 +59,13 @@ class State:
     - ``guests``: source to the users who logged in from it, at most three; with three it is an office
       (an autonomous system: to pairs of source and user, at most three)
     - ``safe_networks``: network to its last login that gave trust
-    - ``failures``: source to its failures since its last login (standing.py and telephones.py have other
-      keys)
+    - ``failures``: source to its failures since its last login (standing.py has the other keys)
     - ``doubted``: source to its last login after so many failures that its password may be a guess
     - ``points``: source to its failures that have a weight
     - ``offenders``: source to its last ban by these points
     - ``networks``: network to its failing sources or smaller networks
     - ``sprays``: account list and user to the strange sources that tried it, with the last time
-      (telephones.py: to all sources)
+      (a telephone's name: to all sources)
     - ``attacked``: account list and user to the end of the spray against it
     - ``homes``: network around a source to its last login that gave trust; the shield spares it
     - ``strangers``: address or IPv6 /48 that is not trusted to its last failure, within an hour

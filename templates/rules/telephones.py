@@ -11,7 +11,7 @@ from __future__ import annotations
 from banstitch_shared.eventlog import Entry
 
 from rules.settings import DAY, Detection
-from rules.standing import count_failures
+from rules.standing import count_failures, name_repeated, name_repeats
 from rules.state import MOST_SOURCES, Failures, State, remember
 from rules.weights import count_sources, is_new_site, name_account
 
@@ -35,8 +35,8 @@ def is_telephone(state: State, event: Entry, detection: Detection) -> bool:
         return False
     user, last = name_account(detection, event.user), state.failures.get(event.address)
     failures = count_failures(state, event.address, event.at)
-    repeated = _count_repeated(state, "%s repeats %s" % (event.address, user), event.at)
-    devices = count_sources(state, "%s repeated" % user, event, DAY)
+    repeated = _count_repeated(state, name_repeats(event.address, user), event.at)
+    devices = count_sources(state, name_repeated(user), event, DAY)
     is_slow = last is not None and event.at - last.last >= PAUSE
     return is_slow and devices <= DEVICES and failures < repeated <= MOST
 
