@@ -12,8 +12,7 @@ import http.client
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from banstitch_shared.service import read_uptime
@@ -26,6 +25,7 @@ from watch.alarms.part import SECRETS
 from watch.alarms.texts import clean
 from watch.jobs import Job, Part
 from watch.outgoing import Outgoing, Refused, Way, describe, send
+from watch.settings import ReportSettings
 
 URL = "https://api.abuseipdb.com/api/v2/report"
 COMMENT = (
@@ -49,15 +49,14 @@ class Reporter:
 
     def __init__(
         self,
-        settings: Mapping[str, Any],
+        settings: ReportSettings,
         key: str,
         folder: str,
         url: str = URL,
         clock: Callable[[], float] = time.time,
         uptime: Callable[[], float] = read_uptime,
     ) -> None:
-        self._jails: Mapping[str, list[int]] = settings["jails"]
-        self._limit: int = settings["limit"]
+        self._jails, self._limit = settings["jails"], settings["limit"]
         self._way = Way(settings["ca"], settings["proxy"])
         self._key, self._folder, self._url = key, folder, url
         self._clock, self._uptime = clock, uptime
@@ -161,7 +160,7 @@ class Reporter:
             self._written = self._state
 
 
-def build_part(settings: Mapping[str, Any], memory: str) -> Part:
+def build_part(settings: ReportSettings, memory: str) -> Part:
     """Return the part; its file is kept in the folder ``memory``."""
     with open(SECRETS, encoding="utf-8") as stream:
         key = json.load(stream)[KEY]

@@ -27,9 +27,9 @@ from banstitch_shared.service import replace_file
 
 from watch.alarms import judge, outbox
 from watch.alarms.conditions import (
-    Condition,
     Limits,
     Memory,
+    find_kind,
     list_conditions,
     list_unknown,
     remember,
@@ -79,7 +79,7 @@ class Book:
         with self._lock:
             self._memory = remember(self._memory, facts, self._limits)
             found = list_conditions(facts, self._memory, self._limits)
-            wanted = [each for each in found if _kind(each) not in self._off]
+            wanted = [each for each in found if find_kind(each.key) not in self._off]
             before, unknown = self._alarms, list_unknown(facts)
             self._alarms, messages = judge.judge(before, wanted, unknown, facts.now)
             for name, minimum in self._channels.items():
@@ -163,10 +163,6 @@ def _read_memory(polls: Any, posts: Any, counts: Any, jumped: Any) -> Memory:
 
 def _read_outbox(waiting: Any, sent: Any, *rest: Any) -> Outbox:
     return Outbox(tuple(Message(*each) for each in waiting), tuple(map(float, sent)), *rest)
-
-
-def _kind(condition: Condition) -> str:
-    return condition.key.partition(":")[0]
 
 
 def _log(message: Message) -> None:

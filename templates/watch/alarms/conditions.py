@@ -43,8 +43,13 @@ OF_RECEIVER = (
 )
 
 
+def find_kind(key: str) -> str:
+    """Return the kind in the key of a condition or of its alarm."""
+    return key.partition(":")[0]
+
+
 class Condition(NamedTuple):
-    """Something that is wrong. ``key``: its kind and what it is about.
+    """Something that is wrong. ``key``: KIND:SUBJECT, or KIND where there can be only one.
 
     One that becomes worse, with a higher ``grade``, is reported again. One that happened ``once`` has no end.
     """

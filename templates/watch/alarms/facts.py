@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from banstitch_shared.alarm_file import Alarms, read_alarms
 from banstitch_shared.alarm_notes import Drift, read_drift
 from banstitch_shared.facts_file import ReceiverFacts, read_facts
 from banstitch_shared.shared_bans import find_answer, find_list
 from banstitch_shared.shield_file import Shield, read_shield
+
+from watch.settings import PathSettings
 
 # Seconds after which facts of the receiver, and a sign of life of the rules, are too old.
 STALE = 60.0
@@ -75,7 +77,7 @@ class Clock:
         return Moment(now, jumped, uptime - self._steady_since)
 
 
-def collect_facts(paths: Mapping[str, Any], clock: Clock) -> Facts:
+def collect_facts(paths: PathSettings, clock: Clock) -> Facts:
     """Return the facts in the files of ``paths``: facts of the receiver, folder of the rules, drift."""
     now, jumped, steady = clock.look()
     rules = paths["rules"]

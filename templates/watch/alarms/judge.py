@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
-from watch.alarms.conditions import Condition
+from watch.alarms.conditions import Condition, find_kind
 from watch.alarms.texts import clean
 
 # Seconds without a condition after which its alarm is over: what comes and goes is one alarm.
@@ -50,7 +50,7 @@ def judge(
 ) -> tuple[dict[str, Active], list[Message]]:
     """Return the alarms after a look, and the messages about what is new.
 
-    ``unknown``: the kinds about which this look says nothing; their alarms stay.
+    ``unknown``: the kinds of conditions about which this look says nothing; their alarms stay.
     """
     conditions = {each.key: each._replace(text=clean(each.text)) for each in found}
     alarms, messages = {}, []
@@ -64,7 +64,7 @@ def judge(
     for key, known in state.items():
         if key in conditions:
             continue
-        is_unknown = key.partition(":")[0] in unknown
+        is_unknown = find_kind(key) in unknown
         # a clock that was set back makes nothing last for ever
         if is_unknown or 0 <= now - known.seen < HOLD:
             alarms[key] = known._replace(seen=now) if is_unknown else known

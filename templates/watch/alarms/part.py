@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 from banstitch_shared.alarm_notes import TESTED, format_tested
@@ -34,6 +33,7 @@ from watch.channels.syslog import Syslog, send_syslog
 from watch.channels.webhook import Webhook, send_webhook
 from watch.jobs import Job, Part
 from watch.outgoing import Outgoing, Refused, Way, describe, send
+from watch.settings import AlarmSettings, ChannelSettings
 
 SECRETS = "/etc/banstitch/watch.secret"
 # Seconds between two looks at the site, at the certificate, and at what waits for a channel.
@@ -50,7 +50,7 @@ Send = Callable[[Digest], str]
 FAILURES = (OSError, ValueError, Refused, http.client.HTTPException, smtplib.SMTPException)
 
 
-def build_part(settings: Mapping[str, Any], memory: str) -> Part:
+def build_part(settings: AlarmSettings, memory: str) -> Part:
     """Return the part; its files are kept in the folder ``memory``."""
     with open(SECRETS, encoding="utf-8") as stream:
         secrets = json.load(stream)
@@ -67,12 +67,10 @@ def build_part(settings: Mapping[str, Any], memory: str) -> Part:
     return Part(jobs, alarms.write, alarms.test)
 
 
-def build_channel(
-    settings: Mapping[str, Any], secrets: Mapping[str, str], way: Way
-) -> Callable[[Digest], str]:
+def build_channel(settings: ChannelSettings, secrets: Mapping[str, str], way: Way) -> Send:
     """Return the function that sends a digest by a channel."""
-    name, kind = settings["name"], settings["kind"]
-    if kind == "mail":
+    name = settings["name"]
+    if settings["kind"] == "mail":
         mail = Mail(
             settings["to"],
             settings["sender"],
@@ -84,7 +82,7 @@ def build_channel(
             way.ca,
         )
         return partial(send_mail, mail=mail)
-    if kind == "syslog":
+    if settings["kind"] == "syslog":
         syslog = Syslog(settings["transport"], settings["host"], settings["port"], way.ca)
         return partial(send_syslog, syslog=syslog)
     token = secrets.get(name + " token", "")
@@ -94,12 +92,10 @@ def build_channel(
 class Alarms:
     """The watch over one site."""
 
-    def __init__(
-        self, settings: Mapping[str, Any], secrets: Mapping[str, str], folder: str
-    ) -> None:
+    def __init__(self, settings: AlarmSettings, secrets: Mapping[str, str], folder: str) -> None:
         self._settings, self._folder = settings, folder
         self._hidden = list_hidden(secrets)
-        self._site = str(settings["site"])
+        self._site = settings["site"]
         self._way = Way(settings["ca"], settings["proxy"])
         self.channels: dict[str, Send] = {
             each["name"]: build_channel(each, secrets, self._way) for each in settings["channels"]
@@ -118,7 +114,7 @@ class Alarms:
         self._peers = [(group, site) for group, site in settings.get("peers", ())]
         self._reports = bool(settings.get("abuseipdb"))
         self._began = time.time()
-        self._certificate_ends: Any = None
+        self._certificate_ends: float | None = None
         self._heartbeat_error = ""
         self._next_heartbeat = 0.0
         # until when the last look counts, by the monotonic clock; 0 if the site was not healthy

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from banstitch_shared.ban_file import Ban, find_ban_file, format_ban, join_lines
 from watch.abuseipdb.part import Reporter
+from watch.settings import ReportSettings
 
 from tests.e2e.alarm_servers import Served
 
@@ -60,7 +61,7 @@ class Site:
         self.memory.mkdir()
         self.trusted.touch()
         self.url = f"https://127.0.0.1:{stand_in.port}/api/v2/report"
-        self.settings: dict[str, Any] = {
+        self.settings: ReportSettings = {
             "spool": str(self.spool),
             "jails": {JAIL: [18], OTHER: [15, 18]},
             "never": ["127.0.0.0/8"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from banstitch_shared.facts_file import format_facts
 from watch import deadline
 from watch.alarms import part
 from watch.alarms.part import Alarms, is_healthy, list_hidden
+from watch.settings import AlarmSettings, ChannelSettings, MailSettings
 
 from tests.unit.watch.alarms.samples import Times, facts, receiver
 from tests.unit.watch.drips import Drip
@@ -41,18 +42,19 @@ def test_a_heartbeat_is_sent_only_while_events_lead_to_bans() -> None:
     assert not is_healthy(facts(receiver=receiver(errors={"fail2ban": "down"})))
 
 
-def watch_over(tmp_path: Path, channels: Sequence[Mapping[str, object]] = ()) -> Alarms:
+def watch_over(tmp_path: Path, channels: Sequence[ChannelSettings] = ()) -> Alarms:
     """Return the watch over a site that is healthy."""
     for name in ("looks", "rules"):
         (tmp_path / name).mkdir()
     (tmp_path / "rules" / "alive").touch()
     found = receiver(at=time.time(), started=time.time())
     (tmp_path / "facts.json").write_text(format_facts(found))
-    settings = {
+    settings: AlarmSettings = {
         "site": "ban1",
         "ca": "",
         "proxy": "",
         "channels": channels,
+        "receiver": {"host": "127.0.0.1", "port": 8443, "tls": False},
         "refresh": {"fgt1": 60},
         "poll_silence": 600,
         "post_silence": 86400,
@@ -80,7 +82,7 @@ def test_a_mail_server_that_never_ends_is_a_failed_channel(
     monkeypatch.setattr(deadline, "PATIENCE", 0.1)
     times = Times(monkeypatch)
     with Drip(["220 lab"]) as drip:
-        mail = {
+        mail: MailSettings = {
             "name": "mail",
             "kind": "mail",
             "to": ["noc@example.com"],
