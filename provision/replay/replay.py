@@ -9,13 +9,14 @@ from typing import Any
 
 from banstitch_shared.addresses import Networks
 from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry, encode_reason, encode_user
+from banstitch_shared.jails import ASN
 from receiver.lines import Malformed, read_event
 from receiver.sources import label_networks, parse_address
 from receiver.verdicts import Detection, judge, read_detection
 from rules import shield
 from rules.database import open_database
 from rules.networks import list_around
-from rules.settings import ASN, Settings, read_settings
+from rules.settings import Settings, read_settings
 from rules.state import State
 from rules.step import Ban as Line
 from rules.step import Pardon, step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
-from rules.settings import ASN
+from banstitch_shared.jails import ASN
 
 from provision.errors import spell_count
 from provision.replay.counting import FOREVER, Ban

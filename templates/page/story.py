@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 from banstitch_shared.audit_file import NewestLines
+from banstitch_shared.eventlog import Entry as Event
 from banstitch_shared.eventlog import read_line
 
 # Bytes that one search reads at most, and the rows of its answer.
@@ -37,16 +39,20 @@ class Entry(NamedTuple):
     line: str
 
 
-class Found(NamedTuple):
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Found(Generic[Row]):
     """Rows, the newest first, and whether older ones may have been left out."""
 
-    rows: list[Any]
+    rows: list[Row]
     is_partial: bool
 
 
 def find_entries(
     audit: str, needles: Collection[str], fits: Callable[[Entry], bool], kind: str = ""
-) -> Found:
+) -> Found[Entry]:
     """Return the entries of a kind that ``fits`` accepts, among those that hold one of ``needles``."""
     quoted = [json.dumps(needle)[1:-1].lower().encode() for needle in needles]
     what = b'"what": "%s"' % kind.encode() if kind else b""
@@ -58,7 +64,7 @@ def find_entries(
     return _search(audit, may_fit, read_entry, fits)
 
 
-def find_events(evidence: str, addresses: Collection[str]) -> Found:
+def find_events(evidence: str, addresses: Collection[str]) -> Found[Event]:
     """Return the events of some addresses."""
     needles = [b" %s " % address.encode() for address in addresses]
 
@@ -71,11 +77,11 @@ def find_events(evidence: str, addresses: Collection[str]) -> Found:
 def _search(
     path: str,
     may_fit: Callable[[bytes], bool],
-    read: Callable[[bytes], Any],
-    fits: Callable[[Any], bool],
-) -> Found:
+    read: Callable[[bytes], Row | None],
+    fits: Callable[[Row], bool],
+) -> Found[Row]:
     """Return the newest rows that fit; ``may_fit`` saves reading most of the lines."""
-    rows: list[Any] = []
+    rows: list[Row] = []
     lines = NewestLines(path, MOST_READ)
     for line in lines:
         if len(rows) == MOST_ROWS:
@@ -86,7 +92,7 @@ def _search(
     return Found(rows, lines.are_cut)
 
 
-def read_entry(line: bytes) -> Any:
+def read_entry(line: bytes) -> Entry | None:
     """Return the entry of a line of the audit, or None."""
     try:
         found = json.loads(line)
@@ -102,7 +108,7 @@ def _cut(value: object) -> str:
     return value[:LONGEST] if isinstance(value, str) else ""
 
 
-def read_event(line: bytes) -> Any:
+def read_event(line: bytes) -> Event | None:
     """Return the event of a line of the evidence, or None."""
     try:
         return read_line(line.partition(b" {")[0].decode("ascii"))

@@ -9,13 +9,13 @@ from collections import OrderedDict
 
 from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
 from banstitch_shared.eventlog import Entry
-from banstitch_shared.jails import PLAIN, name_jail
+from banstitch_shared.jails import ASN, NETWORK, PLAIN, name_jail
 from banstitch_shared.quiet_hours import is_quiet
 
 from rules import shield
 from rules.networks import find_networks, find_party
 from rules.outcomes import Ban
-from rules.settings import ASN, DAY, NETWORK, SPRAY, TRUSTED, Detection, Rule, Settings
+from rules.settings import DAY, SPRAY, TRUSTED, Detection, Rule, Settings
 from rules.standing import (
     OFFICE_GUESTS,
     count_failures,

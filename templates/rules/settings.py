@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from rules.systems import Systems
 
 DAY = 86400
-# Names of rules besides `plain`. Each is one jail of a detection.
+# Names of rules besides those in banstitch_shared/jails.py. Each is one jail of a detection.
 TRUSTED, SLOW = "trusted", "slow"
-UNKNOWN, TRAP, SPRAY, LOCKOUT, NETWORK = "unknown_user", "trap", "spray", "lockout", "network"
-ASN = "asn"
+UNKNOWN, TRAP, SPRAY, LOCKOUT = "unknown_user", "trap", "spray", "lockout"
 
 
 class Rule(NamedTuple):

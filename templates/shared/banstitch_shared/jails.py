@@ -11,10 +11,8 @@ from __future__ import annotations
 PREFIX = "banstitch-"
 # The form of these names.
 JAIL_NAME = PREFIX + "[A-Za-z0-9_-]{1,99}"
-
-
-# The rule that counts as the recipe does.
-PLAIN = "plain"
+# The rule that counts as the recipe does, and those that ban networks and autonomous systems.
+PLAIN, NETWORK, ASN = "plain", "network", "asn"
 
 
 def name_jail(detection: str, rule: str = PLAIN) -> str:
@@ -24,12 +22,12 @@ def name_jail(detection: str, rule: str = PLAIN) -> str:
 
 def bans_networks(jail: str) -> bool:
     """Return whether a jail bans networks because of several sources in them."""
-    return jail.endswith(("-network", "-asn"))
+    return jail.endswith(("-" + NETWORK, "-" + ASN))
 
 
 def bans_systems(jail: str) -> bool:
     """Return whether a jail bans autonomous systems, whose bans count in quiet hours only."""
-    return jail.endswith("-asn")
+    return jail.endswith("-" + ASN)
 
 
 def name_detection(jail: str) -> str:
