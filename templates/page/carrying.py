@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 
+from banstitch_shared.action_client import call_action
 from banstitch_shared.addresses import Network, do_overlap, parse_network
 from banstitch_shared.allowances import (
     MOST,
@@ -20,7 +21,6 @@ from banstitch_shared.allowances import (
     read_allowances,
 )
 from banstitch_shared.ban_file import Ban, list_jails, salvage_file
-from banstitch_shared.fail2ban_client import call_action
 from banstitch_shared.shared_bans import read_imported, select_touching
 from banstitch_shared.times import format_minute
 from banstitch_shared.unbans import describe_remaining, describe_shared, is_meant

@@ -18,8 +18,8 @@ import sys
 import time
 from typing import Any, NamedTuple, Union
 
+from banstitch_shared.action_client import call_action
 from banstitch_shared.ban_file import Ban, list_jails, salvage_file
-from banstitch_shared.fail2ban_client import call_action
 from banstitch_shared.hourly import format_one_more, read_last_hour
 from banstitch_shared.jails import JAIL_NAME
 from banstitch_shared.request_file import take_requests

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 import roles.detection.role
 import roles.receiver.role
+from provision.linux.agent.protocol.bounds import OUR_PATHS
 from provision.linux.kinds.file import File
 from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.package import Package
@@ -200,3 +201,9 @@ def test_every_setting_has_the_prefix_a_meaning_and_a_default(role: Any) -> None
         assert name.startswith(role.PREFIX)
         assert field.description
         assert not field.is_required()
+
+
+def test_every_file_has_a_path_that_the_agent_may_answer_with() -> None:
+    ours = re.compile("|".join(OUR_PATHS))
+    paths = [each.path for each in resources() if isinstance(each, File)]
+    assert [path for path in paths if not ours.fullmatch(path)] == []
