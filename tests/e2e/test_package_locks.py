@@ -18,7 +18,7 @@ from provision.linux.agent.protocol.requests import Apply
 from provision.linux.agent.protocol.steps import Install
 from provision.linux.agent.protocol.wire import dump
 from provision.linux.session import bootstrap
-from provision.linux.session.agent_code import agent_zip
+from provision.linux.session.agent_code import build_zip
 from tests.e2e.labsite import LabSite
 from tests.e2e.slow_mirror import SlowMirror
 from tests.lab.nspawn import wait_until
@@ -87,7 +87,7 @@ def is_running(site: LabSite, pattern: str) -> bool:
 def install(names: list[str], patience: float) -> str:
     """A program that has the agent install packages and wait so many seconds for a lock."""
     request = dump(Apply("apply", (Install(tuple(names)),), Observe(), seen=""))
-    zipped = base64.b64encode(agent_zip()).decode()
+    zipped = base64.b64encode(build_zip()).decode()
     return (
         "import base64, json, sys\n"
         f"open('/run/agent.zip', 'wb').write(base64.b64decode('{zipped}'))\n"
@@ -107,7 +107,7 @@ def test_python3_is_not_installed_while_a_lock_is_never_released(bare: LabSite, 
         if "lists" in lock:  # taken only where there are none
             stack.enter_context(without_lists(bare))
         stack.enter_context(held(bare, lock))
-        done = bare.host.run(["sh", "-c", bootstrap.script(patience=4)])
+        done = bare.host.run(["sh", "-c", bootstrap.build_script(patience=4)])
     assert done.returncode == 1
     assert f"Could not get lock {lock}. It is held by process" in done.stdout
     assert "(perl)" in done.stdout

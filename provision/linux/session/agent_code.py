@@ -34,7 +34,7 @@ _HEAD = importlib.util.MAGIC_NUMBER + b"\x01\0\0\0" + bytes(8)
 
 
 @cache
-def agent_zip() -> bytes:
+def build_zip() -> bytes:
     """Return the agent as a zip that Python can import from; it is built once.
 
     Nothing in it is compressed, because :func:`pack_agent` compresses all of it together.
@@ -54,7 +54,7 @@ def agent_zip() -> bytes:
 @cache
 def pack_agent() -> bytes:
     """Return the zip as it travels; a higher level would take longer than the bytes that it saves."""
-    return zlib.compress(agent_zip(), level=4)
+    return zlib.compress(build_zip(), level=4)
 
 
 def _list_sources() -> Iterator[tuple[str, Path]]:

@@ -57,7 +57,7 @@ get || retry || {
 """
 
 
-def script(patience: int = PATIENCE, root: str = "") -> str:
+def build_script(patience: int = PATIENCE, root: str = "") -> str:
     """Return the shell commands that install python3, as one line.
 
     They wait ``patience`` seconds for locks. The record is below ``root``.

@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux.session import launch
-from provision.linux.session.framing import harmless
+from provision.linux.session.framing import make_harmless
 from provision.ssh import causes
 from provision.ssh.login import Login
 
@@ -135,11 +135,11 @@ def refused_password(outputs: Sequence[str], marker: str) -> bool:
     A shell that prints each command (``set -x``) also prints the prompt, behind the name of its variable.
     """
     text = "\n".join(outputs)
-    asked = re.findall(rf"(?<!SUDO_PROMPT=){re.escape(launch.prompt(marker))}", text)
+    asked = re.findall(rf"(?<!SUDO_PROMPT=){re.escape(launch.format_prompt(marker))}", text)
     return bool(_REFUSED.search(text)) or len(asked) > 1
 
 
-def wrong_password(login: Login) -> Unreachable:
+def describe_wrong_password(login: Login) -> Unreachable:
     """Return the error for a password that sudo refused; it was tried once."""
     return Unreachable(
         f"sudo refused the password of {login.user}; it was not tried again",
@@ -147,13 +147,13 @@ def wrong_password(login: Login) -> Unreachable:
     )
 
 
-def no_password(login: Login, listed: str = "") -> Unreachable:
+def describe_missing_password(login: Login, listed: str = "") -> Unreachable:
     """Return the error for a sudo that asks for a password, although none is known.
 
     ``listed``: the commands that sudo permits, if it lists them without a password.
     """
     if listed and not re.search(r"\) (?:\w+: )*ALL\b", listed):
-        return _filled(
+        return _fill_in(
             "{user} may run only some commands by sudo, and not the agent: it needs /bin/sh",
             _SUDOERS,
             login,
@@ -163,7 +163,7 @@ def no_password(login: Login, listed: str = "") -> Unreachable:
     )
 
 
-def not_ready(login: Login, seconds: int, words: str) -> TargetError:
+def describe_stuck_login(login: Login, seconds: int, words: str) -> TargetError:
     """Return the error for a login that neither ends nor begins to run our shell."""
     prints = f"; it prints: {words}" if words else ""
     if login.become and login.become_password is not None:
@@ -181,7 +181,7 @@ def not_ready(login: Login, seconds: int, words: str) -> TargetError:
 def explain(outcome: Outcome, login: Login) -> TargetError:
     """Return the error for an exec without an answer."""
     if "began" in outcome.messages:
-        return _broken_off(outcome)
+        return _describe_broken_agent(outcome)
     if "noexec" in outcome.messages:
         return Unreachable(
             f"sudo lets {login.user} start no programs from the agent (noexec in sudoers)",
@@ -189,9 +189,10 @@ def explain(outcome: Outcome, login: Login) -> TargetError:
         )
     if "ready" not in outcome.messages:
         return _not_started(outcome, login)
-    quoted = harmless(outcome.err, 1)
+    quoted = make_harmless(outcome.err, 1)
     return Failed(
-        f"the agent did not start ({_ended(outcome.status)})" + (f": {quoted}" if quoted else ""),
+        f"the agent did not start ({_format_status(outcome.status)})"
+        + (f": {quoted}" if quoted else ""),
         f"try `ssh` as {login.user} there: its shell must run commands and pass on their input",
     )
 
@@ -201,21 +202,21 @@ def _not_started(outcome: Outcome, login: Login) -> TargetError:
         return refusal
     for pattern, what, remedy in CAUSES:
         if re.search(pattern, outcome.words, re.IGNORECASE | re.MULTILINE):
-            return _filled(what, remedy, login)
-    quoted = harmless(outcome.err, 1) or harmless(outcome.out, 1)
+            return _fill_in(what, remedy, login)
+    quoted = make_harmless(outcome.err, 1) or make_harmless(outcome.out, 1)
     if outcome.status == 0 and not quoted:
         return Failed(
             f"no output of programs arrives from the login of {login.user}",
             "look for `exec` with a redirection in the start-up files of that user, as in .bashrc",
         )
     return Failed(
-        f"the login of {login.user} runs no programs ({_ended(outcome.status)})"
+        f"the login of {login.user} runs no programs ({_format_status(outcome.status)})"
         + (f": {quoted}" if quoted else ""),
         f"try `ssh` as {login.user} there: its login shell must run commands; /bin/false does not",
     )
 
 
-def _broken_off(outcome: Outcome) -> Failed:
+def _describe_broken_agent(outcome: Outcome) -> Failed:
     python = outcome.messages.get("python") or ""
     status = int(python) if python.isdigit() else outcome.status
     if status == 137:
@@ -223,18 +224,19 @@ def _broken_off(outcome: Outcome) -> Failed:
             "the agent was killed on the host, perhaps because it ran out of memory",
             "look for it in `journalctl -k` there, then run again to finish what was begun",
         )
-    quoted = harmless(outcome.err, 1, last=True)
+    quoted = make_harmless(outcome.err, 1, last=True)
     return Failed(
-        f"the agent ended without an answer ({_ended(status)})" + (f": {quoted}" if quoted else ""),
+        f"the agent ended without an answer ({_format_status(status)})"
+        + (f": {quoted}" if quoted else ""),
         "run again to finish what was begun on the host",
     )
 
 
-def _ended(status: int | None) -> str:
+def _format_status(status: int | None) -> str:
     return "exit unknown" if status is None else f"exit {status}"
 
 
-def _filled(what: str, remedy: str, login: Login) -> Unreachable:
+def _fill_in(what: str, remedy: str, login: Login) -> Unreachable:
     nopasswd = "NOPASSWD: " if login.become_password is None else ""
     return Unreachable(
         what.format(user=login.user), remedy.format(user=login.user, nopasswd=nopasswd)
@@ -257,7 +259,7 @@ class NoPython(Failed):
         self.clock = clock
 
 
-def no_python(outcome: Outcome, login: Login, pythons: Sequence[str]) -> TargetError:
+def describe_missing_python(outcome: Outcome, login: Login, pythons: Sequence[str]) -> TargetError:
     """Return the error for a host on which no Python ran the agent."""
     statuses = [
         int(number) for word, number in outcome.said if word == "python" and number.isdigit()
@@ -280,7 +282,7 @@ def no_python(outcome: Outcome, login: Login, pythons: Sequence[str]) -> TargetE
                 f"{python} must not be run on this host (exit 126)", f"check it, or {named}"
             )
         if status not in (127, launch.INCOMPLETE):
-            quoted = harmless(outcome.err, 1, last=True)
+            quoted = make_harmless(outcome.err, 1, last=True)
             what = f"{python} does not run (exit {status})" + (f": {quoted}" if quoted else "")
             return Failed(what, f"repair it, or {named}")
     if statuses[:1] == [launch.INCOMPLETE]:

@@ -76,12 +76,12 @@ class Exchange:
         """Wait until ``enough`` is true, or no more output can come; return whether it is true."""
         last = time.monotonic() + seconds
         with self._changed:
-            while not enough() and not self.over and time.monotonic() < last:
+            while not enough() and not self.is_over and time.monotonic() < last:
                 self._changed.wait(min(1, last - time.monotonic()))
             return bool(enough())
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Return whether no more output can come, or there was too much of it."""
         if self._ended is None and self._channel.exit_status_ready():
             self._ended = time.monotonic()
@@ -98,19 +98,19 @@ class Exchange:
         """Return every message of our own programs."""
         return [message for output in self._outputs for message in output.said]
 
-    def heard(self, word: str) -> bool:
+    def has_heard(self, word: str) -> bool:
         """Return whether one of them was ``word``."""
         return any(word == each for each, _ in self.said)
 
     @property
-    def answered(self) -> bool:
+    def is_answered(self) -> bool:
         """Return whether the answer has arrived, on either output."""
-        return any(output.whole for output in self._outputs)
+        return any(output.is_whole for output in self._outputs)
 
     @property
     def answer(self) -> bytes | None:
         """Return the answer, or None while it is incomplete."""
-        return next((output.answer for output in self._outputs if output.whole), None)
+        return next((output.answer for output in self._outputs if output.is_whole), None)
 
     @property
     def others(self) -> tuple[str, str]:

@@ -48,14 +48,14 @@ class Output:
                 self.too_large = self._size > self._largest
 
     @property
-    def whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Return whether there is a complete answer."""
         return self._start is not None and len(self.text) >= self._start + self._size
 
     @property
     def answer(self) -> bytes | None:
         """Return the answer, or None while it is incomplete."""
-        if self._start is None or not self.whole:
+        if self._start is None or not self.is_whole:
             return None
         return bytes(self.text[self._start : self._start + self._size])
 
@@ -66,7 +66,7 @@ class Output:
         return self._message.sub(b"", text).decode("utf-8", "replace")
 
 
-def harmless(text: str, most: int, last: bool = False) -> str:
+def make_harmless(text: str, most: int, last: bool = False) -> str:
     """Return the first (or last) ``most`` lines with text, without anything that may be secret."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "\n".join(

@@ -95,12 +95,12 @@ def new_marker() -> str:
     return os.urandom(16).hex()
 
 
-def prompt(marker: str) -> str:
+def format_prompt(marker: str) -> str:
     """Return the prompt with which sudo asks for the password."""
     return f"{marker}-password"
 
 
-def command(marker: str, become: bool, has_password: bool) -> str:
+def build_command(marker: str, become: bool, has_password: bool) -> str:
     """Return the command line for the login shell.
 
     ``LC_ALL=C`` makes sudo speak English. The prompt is a variable, because not every sudo knows ``-p``.
@@ -109,11 +109,11 @@ def command(marker: str, become: bool, has_password: bool) -> str:
     if not become:
         return f"sh {stub}"
     if has_password:
-        return f"env LC_ALL=C SUDO_PROMPT={prompt(marker)} sudo -S -- /bin/sh {stub}"
+        return f"env LC_ALL=C SUDO_PROMPT={format_prompt(marker)} sudo -S -- /bin/sh {stub}"
     return f"env LC_ALL=C sudo -n -- /bin/sh {stub}"
 
 
-def agent(marker: str, pythons: Sequence[str], code: bytes, request: bytes) -> bytes:
+def build_input(marker: str, pythons: Sequence[str], code: bytes, request: bytes) -> bytes:
     """Return the input that runs the agent with ``request`` on the first suitable one of ``pythons``.
 
     ``code``: the packed agent.
@@ -123,14 +123,16 @@ def agent(marker: str, pythons: Sequence[str], code: bytes, request: bytes) -> b
     data = base64.b64encode(b"%d\n" % len(code) + code + request)
     size = LONGEST_LINE // 4 * 4
     lines = [data[at : at + size] for at in range(0, len(data), size)]
-    return _script(marker, f"c={start}; {_TRY}{tries}{_NO_PYTHON}") + b"\n".join([*lines, b".\n"])
+    return _wrap_script(marker, f"c={start}; {_TRY}{tries}{_NO_PYTHON}") + b"\n".join(
+        [*lines, b".\n"]
+    )
 
 
 def install_python(marker: str) -> bytes:
     """Return the input that installs python3; the exit status follows the output."""
-    run = f"{_ENVIRONMENT} sh -c {shlex.quote(bootstrap.script())} </dev/null"
-    return _script(marker, f'{run}; echo "$0:done:$?"')
+    run = f"{_ENVIRONMENT} sh -c {shlex.quote(bootstrap.build_script())} </dev/null"
+    return _wrap_script(marker, f'{run}; echo "$0:done:$?"')
 
 
-def _script(marker: str, script: str) -> bytes:
+def _wrap_script(marker: str, script: str) -> bytes:
     return f"{marker}\n{_CLEAN}{script}\n".encode()

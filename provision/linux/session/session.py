@@ -20,7 +20,7 @@ from provision.linux.session import causes, launch
 from provision.linux.session.agent_code import pack_agent
 from provision.linux.session.causes import NoPython, Outcome
 from provision.linux.session.exchange import Exchange
-from provision.linux.session.framing import harmless
+from provision.linux.session.framing import make_harmless
 from provision.ssh.connection import Access, ChannelException, Connection, SSHException, connect
 from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
@@ -100,7 +100,7 @@ class BanHostSession:
         pythons = (self._login.python,) if self._login.python else launch.PYTHONS
         seconds = CHANGING if request.do == "apply" else LOOKING
         outcome, answer = self._run(
-            lambda marker: launch.agent(marker, pythons, code, payload),
+            lambda marker: launch.build_input(marker, pythons, code, payload),
             seconds,
             answers.largest(request.do),
         )
@@ -112,31 +112,33 @@ class BanHostSession:
                 "run again to finish what was begun on the host",
             )
         if "nopython" in outcome.messages:
-            raise causes.no_python(outcome, self._login, pythons)
-        raise self._explained(outcome)
+            raise causes.describe_missing_python(outcome, self._login, pythons)
+        raise self._explain(outcome)
 
     def install_python(self) -> str:
         """Install python3; return a note about what the installation waited for, or nothing."""
         outcome, _ = self._run(launch.install_python, CHANGING, MOST_INSTALLING)
         if "done" not in outcome.messages:
-            raise self._explained(outcome)
+            raise self._explain(outcome)
         if outcome.messages.get("done") != "0":
-            words = harmless(outcome.out + outcome.err, 10, last=True)
+            words = make_harmless(outcome.out + outcome.err, 10, last=True)
             what = f"python3 could not be installed:\n{words}"
             raise Failed(
                 what, "correct that (sources, mirror, proxy, locks of apt), then run again"
             )
-        return harmless(outcome.out, 1, last=True)
+        return make_harmless(outcome.out, 1, last=True)
 
-    def _explained(self, outcome: Outcome) -> TargetError:
+    def _explain(self, outcome: Outcome) -> TargetError:
         asked = "ready" not in outcome.messages and causes.asks_password(outcome.words)
         if asked and self._login.become_password is None:
-            return causes.no_password(self._login, self._listed())
+            return causes.describe_missing_password(self._login, self._list_permitted())
         return causes.explain(outcome, self._login)
 
-    def _listed(self) -> str:
+    def _list_permitted(self) -> str:
         """Return the commands that sudo permits, if it lists them without a password."""
-        outcome, _ = self._timed("env LC_ALL=C sudo -n -l", lambda _: b"", LOOKING, MOST_BEFORE)
+        outcome, _ = self._run_in_time(
+            "env LC_ALL=C sudo -n -l", lambda _: b"", LOOKING, MOST_BEFORE
+        )
         return outcome.out if outcome.status == 0 else ""
 
     # --- one exec --------------------------------------------------------------------------------
@@ -145,13 +147,13 @@ class BanHostSession:
         self, sent: Callable[[str], bytes], seconds: float, most: int
     ) -> tuple[Outcome, bytes | None]:
         """Run what ``sent`` returns for a marker as root; on a terminal only if sudo wants one."""
-        outcome, answer = self._timed(None, sent, seconds, most)
+        outcome, answer = self._run_in_time(None, sent, seconds, most)
         if "ready" not in outcome.messages and causes.needs_terminal(outcome.words):
             self._terminal = True
-            return self._timed(None, sent, seconds, most)
+            return self._run_in_time(None, sent, seconds, most)
         return outcome, answer
 
-    def _timed(
+    def _run_in_time(
         self, command: str | None, sent: Callable[[str], bytes], seconds: float, most: int
     ) -> tuple[Outcome, bytes | None]:
         self.execs += 1
@@ -190,19 +192,19 @@ class BanHostSession:
         if self._terminal:
             channel.get_pty("dumb", width=500)
         has_password = login.become_password is not None
-        self._start(channel, command or launch.command(marker, login.become, has_password))
+        self._start(channel, command or launch.build_command(marker, login.become, has_password))
         with Exchange(channel, marker, most) as exchange:
             if command is None:
                 self._enter(exchange, marker)
-            if exchange.over:
+            if exchange.is_over:
                 channel.shutdown_write()  # a program whose output is redirected waits for its input
             else:
                 exchange.send(sent(marker))
-            exchange.wait(lambda: exchange.answered or exchange.heard("done"))
+            exchange.wait(lambda: exchange.is_answered or exchange.has_heard("done"))
             if exchange.too_much:
                 raise answers.InvalidAnswer(f"it must have at most {most} bytes")
             answer = exchange.answer
-            status = None if answer is not None else self._status(channel, exchange)
+            status = None if answer is not None else self._read_status(channel, exchange)
             return Outcome(status, tuple(exchange.said), *exchange.others), answer
 
     def _open(self, transport: Any) -> Any:
@@ -239,33 +241,35 @@ class BanHostSession:
         password = self._login.become_password
 
         def asked() -> bool:
-            return launch.prompt(marker) in "".join(exchange.others)
+            return launch.format_prompt(marker) in "".join(exchange.others)
 
         if password is not None:
             if self._terminal:  # which drops what is typed before sudo asks
-                exchange.wait(lambda: asked() or exchange.heard("ready"), PROMPTING)
+                exchange.wait(lambda: asked() or exchange.has_heard("ready"), PROMPTING)
             exchange.send(password.encode() + b"\n")
 
         def refused() -> bool:
             return password is not None and causes.refused_password(exchange.others, marker)
 
         def enough() -> bool:
-            return exchange.heard("ready") or refused() or exchange.size > MOST_BEFORE
+            return exchange.has_heard("ready") or refused() or exchange.size > MOST_BEFORE
 
         exchange.wait(enough, STARTING)
-        if exchange.heard("ready"):
+        if exchange.has_heard("ready"):
             return
         if refused():
-            raise causes.wrong_password(self._login)
+            raise causes.describe_wrong_password(self._login)
         if exchange.size > MOST_BEFORE:
             raise answers.InvalidAnswer(f"it must start within {MOST_BEFORE} bytes")
-        if not exchange.over:
-            words = "\n".join(exchange.others).replace(launch.prompt(marker), "")
-            raise causes.not_ready(self._login, STARTING, harmless(words, 1, last=True))
+        if not exchange.is_over:
+            words = "\n".join(exchange.others).replace(launch.format_prompt(marker), "")
+            raise causes.describe_stuck_login(
+                self._login, STARTING, make_harmless(words, 1, last=True)
+            )
 
-    def _status(self, channel: Any, exchange: Exchange) -> int | None:
+    def _read_status(self, channel: Any, exchange: Exchange) -> int | None:
         """Return the exit status, or None if a signal ended the program."""
-        if exchange.heard("done"):
+        if exchange.has_heard("done"):
             return 0
         status = int(channel.recv_exit_status())
         if not self._client.is_open():

@@ -14,7 +14,7 @@ import pytest
 from provision.linux.agent import entry
 from provision.linux.agent.protocol.observe import Observe, ServiceQuestion
 from provision.linux.agent.protocol.wire import to_json
-from provision.linux.session.agent_code import agent_zip
+from provision.linux.session.agent_code import build_zip
 from tests import PROJECT
 
 # They take longer to import than our own modules.
@@ -77,7 +77,7 @@ print(json.dumps({name: file.rpartition(".")[2] for name, file in ours.items()})
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the agent's zip."""
     path = tmp_path_factory.mktemp("agent") / "agent.zip"
-    path.write_bytes(agent_zip())
+    path.write_bytes(build_zip())
     return path
 
 

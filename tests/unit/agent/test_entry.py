@@ -30,7 +30,7 @@ from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.requests import Remember, SelfTest
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import dump
-from provision.linux.session.agent_code import agent_zip
+from provision.linux.session.agent_code import build_zip
 from tests.unit.agent.agent_model import remember_in
 
 
@@ -217,7 +217,7 @@ def test_the_agent_imports_nothing_but_the_standard_library_and_itself(source: P
 
 def test_the_agent_runs_from_its_zip_without_the_project(tmp_path: Path) -> None:
     archive = tmp_path / "agent.zip"
-    archive.write_bytes(agent_zip())
+    archive.write_bytes(build_zip())
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from provision.linux.agent.entry import main\n"
@@ -233,6 +233,6 @@ def test_the_agent_runs_from_its_zip_without_the_project(tmp_path: Path) -> None
 
 def test_the_zip_holds_every_source_of_the_agent() -> None:
     """A Python of another version than the one here cannot use bytecode."""
-    names = zipfile.ZipFile(io.BytesIO(agent_zip())).namelist()
+    names = zipfile.ZipFile(io.BytesIO(build_zip())).namelist()
     wanted = {"/".join(source.parts[-2:]) for source in SOURCES}
     assert wanted <= {"/".join(Path(name).parts[-2:]) for name in names}

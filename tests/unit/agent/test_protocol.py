@@ -25,7 +25,7 @@ from provision.linux.agent.protocol.steps import (
 )
 from provision.linux.agent.protocol.wire import from_json, to_json
 from provision.linux.agent.steps import TAKERS
-from provision.linux.session.agent_code import agent_zip
+from provision.linux.session.agent_code import build_zip
 
 ID = ResourceId("file", "/etc/x:y")
 STEPS: tuple[Step, ...] = (
@@ -72,7 +72,7 @@ def test_each_step_is_taken_and_each_object_taken_back_by_one_module() -> None:
 
 
 def test_each_kind_is_found_in_the_zip_as_well(tmp_path: Path) -> None:
-    (tmp_path / "agent.zip").write_bytes(agent_zip())
+    (tmp_path / "agent.zip").write_bytes(build_zip())
     program = "from provision.linux.agent.kinds import KINDS; print(len(KINDS))"
     argv = [sys.executable, "-IS", "-c", f"import sys; sys.path.insert(0, 'agent.zip'); {program}"]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=True)

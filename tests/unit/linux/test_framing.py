@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.linux.session.framing import Output, harmless
+from provision.linux.session.framing import Output, make_harmless
 
 MARKER = "0123456789abcdef" * 2
 ANSWER = b'{"ok": true}'
@@ -57,6 +57,6 @@ def test_a_part_of_an_answer_is_not_among_the_other_words() -> None:
 
 def test_what_is_quoted_is_short_and_holds_nothing_like_a_secret() -> None:
     text = f"\n  first  \nBearer {'aB3' * 14}\n{'x' * 400}\n"
-    assert harmless(text, 1) == "first"
-    assert harmless(text, 3) == "first\nBearer ...\n(a line of 400 characters)"
-    assert harmless(text, 1, last=True) == "(a line of 400 characters)"
+    assert make_harmless(text, 1) == "first"
+    assert make_harmless(text, 3) == "first\nBearer ...\n(a line of 400 characters)"
+    assert make_harmless(text, 1, last=True) == "(a line of 400 characters)"

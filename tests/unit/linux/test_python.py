@@ -76,7 +76,7 @@ def test_a_failed_installation_forgets_nothing_but_its_own_record(tmp_path: Path
     (memory / "manifest.json").write_text("{}")
     (programs / "apt-get").write_text("#!/bin/sh\necho E: Unable to locate package\nexit 100\n")
     (programs / "apt-get").chmod(0o755)
-    script = bootstrap.script(root=str(tmp_path))
+    script = bootstrap.build_script(root=str(tmp_path))
     environment = {"PATH": f"{programs}:/usr/bin:/bin"}
     done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
     assert done.returncode == 1
@@ -95,7 +95,7 @@ def test_a_second_try_to_install_python_forgets_nothing_of_the_first(tmp_path: P
         lines = "\n".join(f"{name} - - none < 3.11 all same /{name}.deb" for name in brings)
         apt.write_text(APT.format(lines=shlex.quote(lines)))
         apt.chmod(0o755)
-        script = bootstrap.script(root=str(tmp_path))
+        script = bootstrap.build_script(root=str(tmp_path))
         environment = {"PATH": f"{programs}:/usr/bin:/bin"}
         subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
     assert (memory / "bootstrap").read_text().split() == ["libpython3", "python3"]
@@ -103,7 +103,7 @@ def test_a_second_try_to_install_python_forgets_nothing_of_the_first(tmp_path: P
 
 def test_another_system_without_python_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     name = re.findall(r'^PRETTY_NAME="?([^"\n]+)', Path("/etc/os-release").read_text(), re.M)[0]
-    script = bootstrap.script(root=str(tmp_path))
+    script = bootstrap.build_script(root=str(tmp_path))
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
     assert done.returncode == 1
     assert f"this host ({name}) does not run both systemd and apt" in done.stdout

@@ -53,7 +53,7 @@ def test_an_answer_is_read_through_a_wrapper_that_records_the_session(server: Sh
 
 def test_the_command_line_has_nothing_that_a_shell_could_take_for_something_else() -> None:
     for become, password in ((False, False), (True, False), (True, True)):
-        line = launch.command(launch.new_marker(), become, password)
+        line = launch.build_command(launch.new_marker(), become, password)
         outside = line.split("'")[::2]
         assert len(line.split("'")) == 3
         assert not set("\n!\\") & set(line)
@@ -68,7 +68,7 @@ def test_the_agent_is_packed_once_for_all_hosts() -> None:
 def test_what_follows_on_standard_input_fits_the_lines_of_a_terminal() -> None:
     marker = launch.new_marker()
     python = "/opt/" + "x" * 990
-    sent = launch.agent(marker, [python], pack_agent(), b"{}" * 5000)
+    sent = launch.build_input(marker, [python], pack_agent(), b"{}" * 5000)
     for line in (sent + launch.install_python(marker)).splitlines():
         assert len(line) < 4095
         assert all(32 <= byte < 127 for byte in line)
