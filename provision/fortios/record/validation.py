@@ -49,20 +49,22 @@ def check_text(object_id: ObjectId, text: str | None) -> None:
         return
     if len(text) > _MAX_CHARACTERS:
         raise ValueError(
-            f"{object_id} must have at most {_MAX_CHARACTERS} characters (got {len(text)})"
+            f"the text of {object_id} must have at most {_MAX_CHARACTERS} characters (got {len(text)})"
         )
     try:
         tree = parse(text)
     except ParseError as error:
         raise ValueError(
-            f"{object_id} must be remembered as CLI text (line {error.line})"
+            f"the text of {object_id} must be CLI (line {error.line} is not)"
         ) from None
     body = _get_only_config(object_id, tree)
     if object_id.key is None:
         _check_statements(object_id, body)
         obstacles = find_obstacles(object_id, body)
         if obstacles:
-            raise ValueError(f"{object_id} is remembered with {obstacles[0]}")
+            raise ValueError(
+                f"the text of {object_id} holds what no record may restore: {obstacles[0]}"
+            )
         return
     _check_entry(object_id, body)
 
@@ -72,25 +74,25 @@ def _get_only_config(object_id: ObjectId, tree: Tree) -> Tree:
     tables |= {path for path, global_path in GLOBAL_PATHS.items() if global_path == object_id.table}
     first = tree[0] if len(tree) == 1 else None
     if not isinstance(first, Config) or first.path not in tables:
-        raise ValueError(f"{object_id} must be remembered as one 'config {object_id.table}'")
+        raise ValueError(f"the text of {object_id} must be one 'config {object_id.table}'")
     return first.body
 
 
 def _check_entry(object_id: ObjectId, body: Tree) -> None:
     entry = body[0] if body else None
     if not isinstance(entry, Edit) or not _is_key_of(object_id, entry.key.value):
-        raise ValueError(f"{object_id} must be remembered as its own entry")
+        raise ValueError(f"the text of {object_id} must hold its own entry")
     if len(body) > 2 or not all(_is_move(object_id, node) for node in body[1:]):
-        raise ValueError(f"{object_id} must be remembered as one entry")
+        raise ValueError(f"the text of {object_id} must hold one entry only")
     tables = [node for node in entry.body if isinstance(node, Config)]
     _check_statements(object_id, tuple(node for node in entry.body if not isinstance(node, Config)))
     for table in tables:
         if not _ATTRIBUTE.fullmatch(table.path):
-            raise ValueError(f"{object_id} is remembered with the table {quote(table.path)}")
+            raise ValueError(f"the text of {object_id} must not hold the table {quote(table.path)}")
         for row in table.body:
             if not isinstance(row, Edit) or not _NUMBER.fullmatch(row.key.raw):
                 raise ValueError(
-                    f"{object_id} must be remembered with only numbered entries in '{table.path}'"
+                    f"the text of {object_id} must hold numbered entries only in '{table.path}'"
                 )
             _check_statements(object_id, row.body)
 
@@ -115,18 +117,16 @@ def _is_move(object_id: ObjectId, node: Node) -> bool:
 def _check_statements(object_id: ObjectId, body: Tree) -> None:
     for node in body:
         if not isinstance(node, Statement) or node.verb not in ("set", "unset"):
-            raise ValueError(f"{object_id} must be remembered with 'set' and 'unset' only")
+            raise ValueError(f"the text of {object_id} must hold 'set' and 'unset' only")
         if not _ATTRIBUTE.fullmatch(node.words[0].raw):
-            raise ValueError(f"{object_id} is remembered with {quote(node.words[0].raw)}")
+            raise ValueError(f"the text of {object_id} must not hold {quote(node.words[0].raw)}")
         if node.verb == "unset" and len(node.words) != 1:
-            raise ValueError(
-                f"{object_id} must be remembered without values in 'unset {node.name}'"
-            )
+            raise ValueError(f"the text of {object_id} must give 'unset {node.name}' no values")
         is_pem = node.name in find_table(object_id.table).pem
         for word in node.words[1:]:
             if not (word.value.isprintable() or (is_pem and _PEM.fullmatch(word.value))):
                 raise ValueError(
-                    f"{object_id} is remembered with a control character in '{node.name}'"
+                    f"the text of {object_id} must not hold control characters in '{node.name}'"
                 )
 
 
