@@ -6,31 +6,23 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import partial
 
-from provision.desired import certificate_files, collect
+from provision.desired import collect
 from provision.desired.summary import summarize_settings
 from provision.engine.ban_host import BanHostRun
+from provision.engine.fortigate_planner import CA, FortiGatePlanner, has_ca_by_name
 from provision.engine.lease import Lease
 from provision.engine.progress import Target, check_converged, check_plan_unchanged
 from provision.engine.records import Memory, read_record
 from provision.engine.run import EXAMINING, Run
-from provision.errors import Failed, InputError, Passive, TargetError, UnknownKey, Unreachable
-from provision.fortios.config.desired import Desired
-from provision.fortios.config.feed import FeedState, find_feed, is_referred_to
-from provision.fortios.config.object_id import ObjectId
-from provision.fortios.config.observed import Observed
-from provision.fortios.planning import planner
+from provision.errors import Failed, Passive, TargetError, UnknownKey, Unreachable
+from provision.fortios.config.feed import FeedState
 from provision.fortios.planning.planner import FortiPlan
-from provision.fortios.planning.references import find_referring_tables
-from provision.fortios.record.record import Record, remap_scopes
+from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import RolledBack
 from provision.plan import TargetPlan, format_canonical
 from provision.sites.site import FortiGate, Selected
-
-# The CA, which a plan shows by name until the ban host has created it.
-CA = "ca"
 
 
 class FortiGateRun:
@@ -44,10 +36,14 @@ class FortiGateRun:
         self._selected = selected
         self._host = host
         self._fortigate = fortigate
-        # what it holds of the feed, for the verbs that examine it; and whether an enforcement uses the feed
+        self._planner = FortiGatePlanner(run, selected, host, fortigate)
+        # what it holds of the feed, for the verbs that examine it
         self.held: FeedState | None = None
-        self.is_feed_used = False
-        self._feed: ObjectId | None = None
+
+    @property
+    def is_feed_used(self) -> bool:
+        """Return whether an enforcement of the last plan uses the feed."""
+        return self._planner.is_feed_used
 
     @contextmanager
     def _connect(self) -> Iterator[FortiGateSession]:
@@ -71,14 +67,9 @@ class FortiGateRun:
         unfinished = self._run.verb == "teardown" and bool(plan.stays)
         return target.to_plan(
             tuple(format_canonical({"id": block.id, "cli": block.shown}) for block in plan.blocks),
-            to_be_made=(CA,) if self._has_ca_by_name(memory) else (),
+            to_be_made=(CA,) if has_ca_by_name(memory, self.target.approved) else (),
             remembers=unfinished or plan.settled != record,
         )
-
-    def _has_ca_by_name(self, memory: Memory) -> bool:
-        """Return whether the plan shows the CA by name, because it did not exist at the approval."""
-        approved = self.target.approved
-        return not memory.ca if approved is None else CA in approved.to_be_made
 
     def plan(self) -> None:
         """Observe and compare; change nothing.
@@ -128,6 +119,9 @@ class FortiGateRun:
             cluster = self._describe_cluster(session, memory)
             self.target.details = {**facts, **cluster, **self._summarize_settings(memory)}
 
+    def _make_plan(self, session: FortiGateSession, memory: Memory) -> FortiPlan:
+        return self._planner.make_plan(session, memory, self.target.approved)
+
     def _describe_cluster(self, session: FortiGateSession, memory: Memory) -> dict[str, object]:
         """Return the members of its cluster, and who was the primary at the last apply if it was another."""
         if not session.members:
@@ -140,9 +134,10 @@ class FortiGateRun:
         return {"cluster": cluster}
 
     def _examine_feed(self, session: FortiGateSession, plan: FortiPlan) -> None:
-        is_there = str(self._feed) not in {change.id for change in plan.changes}
-        if self._run.verb in EXAMINING and self._feed is not None and is_there:
-            self.held = session.read_feed(self._feed)
+        feed = self._planner.feed
+        is_there = str(feed) not in {change.id for change in plan.changes}
+        if self._run.verb in EXAMINING and feed is not None and is_there:
+            self.held = session.read_feed(feed)
 
     def _summarize_settings(self, memory: Memory) -> dict[str, list[str]]:
         """Return the settings to print before a first apply; nothing later, when the changes show them."""
@@ -153,88 +148,6 @@ class FortiGateRun:
             return {}
         lines = summarize_settings(self._selected.site, self._run.plays, self._fortigate)
         return {"settings": lines} if lines else {}
-
-    def _make_plan(self, session: FortiGateSession, memory: Memory) -> FortiPlan:
-        vdoms = session.facts.vdom_names
-        record = remap_scopes(self._find_record(session, memory), vdoms)
-        desired = self._render_desired(session, memory)
-        observed = session.observe(desired, record)
-        if desired.provisional:
-            desired = self._render_desired(session, memory, observed)
-        observed = self._add_warnings(session, observed)
-        planned = partial(planner.plan, desired, key=memory.key, adopt=self._run.adopt)
-        first = planned(observed, record)
-        # an object that is in use must not be deleted; only now is it known which tables may refer to one
-        gone = [change.id for change in first.changes if change.action == "delete"]
-        referring = find_referring_tables(gone, observed, vdoms)
-        return planned(observed.merge(session.look(referring)), record) if referring else first
-
-    def _add_warnings(self, session: FortiGateSession, observed: Observed) -> Observed:
-        """Return ``observed`` with the warnings of the roles about the FortiGate's own settings."""
-        if self._run.verb == "teardown":
-            return observed
-        plays, site = self._run.plays, self._selected.site
-        warnings = collect.review(site, self._fortigate, plays, session.facts, observed)
-        return replace(observed, warnings=(*observed.warnings, *warnings))
-
-    def _find_record(self, session: FortiGateSession, memory: Memory) -> Record:
-        """Return the FortiGate's record: by its name, or by its serial number under an older name."""
-        name, renamed = self._fortigate.name, self._host.renamed
-        if name in memory.records:
-            return memory.records[name]
-        for older in self._host.list_removed():
-            known = memory.records[older].serial if older in memory.records else ""
-            if known and known == session.facts.serial:
-                renamed[name] = older
-        return memory.records.get(renamed.get(name, ""), Record())
-
-    def _render_desired(
-        self, session: FortiGateSession, memory: Memory, observed: Observed | None = None
-    ) -> Desired:
-        if self._run.verb == "teardown":
-            return Desired()
-        site, tokens, facts = self._selected.site, memory.tokens, session.facts
-        self._check_ca(memory)
-        try:
-            desired = collect.render_desired(
-                site,
-                self._fortigate,
-                self._run.plays,
-                tokens,
-                facts,
-                memory.ca,
-                self._has_ca_by_name(memory),
-                observed,
-            )
-        except InputError as error:
-            raise Failed(str(error)) from error
-        if not self._selected.linux and collect.is_incomplete(desired):
-            raise Failed(
-                f"its ban host {self._host.target.host} has not created this FortiGate's secrets or CA yet",
-                "include the ban host in --limit",
-            )
-        self._feed = find_feed(desired)
-        self.is_feed_used = self._feed is not None and is_referred_to(self._feed, desired)
-        return desired
-
-    def _check_ca(self, memory: Memory) -> None:
-        """Check that the ban host's CA is limited to its receiver, because FortiGates will trust it.
-
-        Raises:
-            Failed: the CA may sign for anything else.
-        """
-        names = self._host.ca_names
-        if not names or not memory.ca:
-            return
-        try:
-            certificate_files.check_limited(memory.ca, names)
-        except ValueError as error:
-            host = self._host.target.host
-            raise Failed(
-                f"the CA of its ban host {host} is refused: {error}",
-                f"include {host} in --limit, so that apply replaces the CA; if this error persists,"
-                " somebody else may control that host",
-            ) from error
 
     # --- changing --------------------------------------------------------------------------------
 

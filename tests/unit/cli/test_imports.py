@@ -59,6 +59,7 @@ UNCHECKED = {
 # Those that a verb does without where it contacts no FortiGate.
 UNUSED_AT_BAN_HOSTS = {
     "provision.engine.fortigate",
+    "provision.engine.fortigate_planner",
     "provision.fortios.planning",
     "provision.fortios.session",
     "provision.replay",
