@@ -131,7 +131,7 @@ class CommandLine(Terminal):
         if not self._echoes:
             return tuple(self._ask_here(command) for command in commands)
         self._send("".join(f"{self._make_look_keys(command)}\n{pages}" for command in commands))
-        answers = self._read_answers(re.escape(self._prompt), commands, self.bounds.unread)
+        answers = self._read_answers(re.escape(self._prompt.text), commands, self.bounds.unread)
         text = self._transcript.read_text()
         if answers == (None,) and commands[0] not in text:
             self._echoes = False
@@ -142,7 +142,7 @@ class CommandLine(Terminal):
         self, prompt: str, commands: Sequence[str], patience: float
     ) -> tuple[str | None, ...]:
         """Return the answers to ``commands``, which were just typed at a prompt all at once."""
-        start = self._context + " "
+        start = self._prompt.context + " "
 
         def is_complete(seen: str) -> bool:
             text = start + seen
@@ -155,7 +155,7 @@ class CommandLine(Terminal):
         text = self._read_until(is_complete, "an answer", patience=patience)
         if prompts.asks_yes_or_no(text):
             text += "\n" + self._answer_question("n")
-        self._update_context(text)
+        self._prompt.update_context(text)
         return prompts.split_answers(start + text, prompt, commands)
 
     def _answer_question(self, key: str) -> str:
@@ -209,7 +209,7 @@ class CommandLine(Terminal):
     def _type_ahead(self, batch: Sequence[Line]) -> tuple[str | None, ...]:
         self._send("".join(self._make_change_keys(line) + "\n" for line in batch))
         texts = [line.text for line in batch]
-        prompt = prompts.make_prompt_pattern(self._prompt)
+        prompt = prompts.make_prompt_pattern(self._prompt.text)
         return self._read_answers(prompt, texts, self.bounds.lost)
 
     def _make_change_keys(self, line: Line) -> str:
@@ -235,13 +235,13 @@ class CommandLine(Terminal):
             lambda seen: self._is_answered(seen, last), "a prompt", patience=self.bounds.lost
         )
         if self._echoes and not prompts.is_echoed(last, text):
-            self._update_context(text)
+            self._prompt.update_context(text)
             return None
         if prompts.asks_yes_or_no(text) and verb == "delete":
             text = text.rpartition("\n")[0] + "\n" + self._answer_question("y")
         elif prompts.asks_yes_or_no(text):
             text += "\n" + self._answer_question("n")
-        self._update_context(text)
+        self._prompt.update_context(text)
         answer = text.split("\n")[1 if self._echoes else 0 : -1]
         return "\n".join(answer).rstrip("\n")
 
@@ -254,7 +254,7 @@ class CommandLine(Terminal):
             return False
         if prompts.asks_yes_or_no(seen):
             return True
-        return bool(self._at_prompt.search(seen)) and not prompts.is_inside_value(seen)
+        return self._prompt.ends(seen) and not prompts.is_inside_value(seen)
 
     def _is_answered_or_quoting(self, seen: str) -> bool:
         return prompts.is_quote_open(seen) or self._is_answered(seen)
@@ -269,15 +269,15 @@ class CommandLine(Terminal):
         if prompts.is_quote_open(text):
             self._type_keys('"', "")
         else:
-            self._update_context(text)
+            self._prompt.update_context(text)
         for _ in range(DEPTH):
-            if self._context == self._prompt:
+            if self._prompt.context == self._prompt.text:
                 return ""
-            before = self._context
+            before = self._prompt.context
             self._type(Line("", "abort"))
-            if self._context == before:
+            if self._prompt.context == before:
                 self._type(Line("", "end"))
-        return f"it stays in its configuration context '{self._context}'"
+        return f"it stays in its configuration context '{self._prompt.context}'"
 
     def check_settled(self) -> None:
         """Check, after the last line of a push, that no context is open.
@@ -285,6 +285,6 @@ class CommandLine(Terminal):
         Raises:
             Failed: one was open; it was left without saving.
         """
-        if self._context != self._prompt:
+        if self._prompt.context != self._prompt.text:
             stuck = self._return_to_prompt()
             raise Failed(f"{self._login.host}: the lines of the push leave a 'config' open", stuck)

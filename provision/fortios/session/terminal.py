@@ -18,6 +18,7 @@ from netmiko.fortinet import FortinetSSH
 
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import prompts
+from provision.fortios.session.known_prompt import KnownPrompt
 from provision.fortios.session.transcript import Bounds, Transcript, Wait
 from provision.ssh.causes import classify_message, clean
 from provision.ssh.connection import CONNECT_ERRORS, Access, connect
@@ -46,13 +47,11 @@ class Terminal(FortinetSSH):
         self.exchanges = 0
         self._login = login
         self._access = access
-        self._prompt = self._context = ""
-        self._prompt_confirmed = False  # it was seen after an answer
+        self._prompt = KnownPrompt()
         self._transcript = Transcript()
         self._waited = 0.0
         self._client: Any = None
         self.changing, self.alive = False, True
-        self._shows_blank = True  # after the prompt
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._login_late = threading.Event()
         self._watch: threading.Timer | None = None
@@ -91,8 +90,7 @@ class Terminal(FortinetSSH):
                 f"{self._login.host} wants a new password for {self._login.user}",
                 "log in by hand once, set it, and put it into ansible_password",
             )
-        self._set_prompt(prompts.find_first_prompt(text))
-        self._shows_blank = text.endswith(" ")
+        self._prompt.learn(text)
         self.exchanges = 0
 
     def paramiko_cleanup(self) -> None:
@@ -109,12 +107,12 @@ class Terminal(FortinetSSH):
     @property
     def scope_in_prompt(self) -> str:
         """The name in brackets in the first prompt, apart from a role in a cluster."""
-        return prompts.find_scope(self._prompt)
+        return self._prompt.scope
 
     @property
     def is_restricted(self) -> bool:
         """True if the administrator's profile is not super_admin: the prompt ends in `$`."""
-        return self._prompt.endswith("$")
+        return self._prompt.is_restricted
 
     def is_open(self) -> bool:
         """Return whether the session is still at its prompt; discard what was printed meanwhile."""
@@ -127,28 +125,12 @@ class Terminal(FortinetSSH):
         """End the session."""
         self.disconnect()
 
-    def _set_prompt(self, prompt: str) -> None:
-        self._prompt = self._context = prompt
-        self._at_prompt = prompts.compile_last_prompt(prompt)
-
-    def _repair_prompt(self, text: str) -> None:
-        """Correct the first prompt if a message of the FortiGate has torn or stretched it."""
-        if self._prompt_confirmed or not self._prompt:
-            return
-        seen = prompts.find_first_prompt(text)
-        if seen and (seen.endswith(self._prompt) or self._prompt.endswith(seen)):
-            self._set_prompt(seen)
-
-    def _update_context(self, text: str) -> None:
-        """Keep the prompt that ``text`` ends in; it shows in which context the next line runs."""
-        self._context = shown[1] if (shown := self._at_prompt.search(text)) else ""
-
     def _send(self, keys: str) -> None:
         self.exchanges += 1
         try:
             self.remote_conn.sendall(keys.encode())
         except CONNECT_ERRORS:
-            self._transcript = Transcript(self._clean_lines)
+            self._transcript = Transcript(self._prompt.clean)
             self._transcript.add(self._receive(self.bounds.settled))
             raise self._give_up("closed the connection") from None
 
@@ -182,16 +164,16 @@ class Terminal(FortinetSSH):
         prompt after which the wait ends without an error; 0: wait for ``done``. ``nudges``: how many
         Enters may be typed where a message seems to hide a prompt; None: as the bounds say.
         """
-        transcript, wait = Transcript(self._clean_lines), Wait()
+        transcript, wait = Transcript(self._prompt.clean), Wait()
         self._transcript = transcript
         most = self.bounds.nudges if nudges is None else nudges
         while True:
-            due = transcript.is_due(wait.quiet, self._ends_in_prompt)
+            due = transcript.is_due(wait.quiet, self._prompt.ends)
             finished = due and done(transcript.read_text())
             if finished and not settle and not wait.nudges:
                 break
             if wait.quiet and due:
-                self._repair_prompt(transcript.read_text())
+                self._prompt.repair(transcript.read_text())
             pager = transcript.waits_for_page() and transcript.size != wait.paged_at
             seconds = self._choose_timeout(wait, finished, due and not pager, patience)
             piece = self._receive(seconds)
@@ -201,11 +183,11 @@ class Terminal(FortinetSSH):
                 self._check_bounds(transcript.size, transcript.line, wait.started)
             elif finished:
                 break
-            elif due and patience and not pager and self._at_prompt.search(transcript.read_text()):
+            elif due and patience and not pager and self._prompt.ends(transcript.read_text()):
                 return transcript.read_text()
             else:
                 self._keep_waiting(wait, pager, due and wait.nudges < most, what)
-        self._prompt_confirmed = bool(self._prompt)
+        self._prompt.confirm()
         return transcript.read_text()
 
     def _choose_timeout(self, wait: Wait, finished: bool, due: bool, patience: float) -> float:
@@ -227,7 +209,7 @@ class Terminal(FortinetSSH):
             self._check_bounds(transcript.size, transcript.line, wait.started)
             self._send(PAGES)
         elif may_nudge and prompts.hides_prompt(
-            transcript.read_text(), self._prompt, wait.silent >= self.bounds.lost
+            transcript.read_text(), self._prompt.text, wait.silent >= self.bounds.lost
         ):
             wait.nudges, wait.silent = wait.nudges + 1, 0.0
             self._send("\n")
@@ -241,9 +223,6 @@ class Terminal(FortinetSSH):
             size += len(piece)
             self._check_bounds(size, 0, started)
 
-    def _ends_in_prompt(self, text: str) -> bool:
-        return not self._prompt or bool(self._at_prompt.search(text))
-
     def _check_bounds(self, size: int, line: int, started: float) -> None:
         """Check what one exchange, and the whole session, has cost so far.
 
@@ -251,17 +230,11 @@ class Terminal(FortinetSSH):
             Failed, Unreachable: it took too long, or sent too much.
         """
         took = time.monotonic() - started
-        if excess := self.bounds.find_excess(size, line, took, bool(self._prompt)):
+        if excess := self.bounds.find_excess(size, line, took, bool(self._prompt.text)):
             raise self._give_up(excess)
         if self._waited > self.bounds.session:
             most = f"{self.bounds.session:g} s"
             raise self._give_up(f"has kept this session waiting for more than {most}")
-
-    def _clean_lines(self, received: str) -> str:
-        text = prompts.clean(received)
-        if self._shows_blank:
-            return text
-        return prompts.add_blanks(text, prompts.make_prompt_pattern(self._prompt))
 
     def _end_late_login(self) -> None:
         """Close a connection whose login never ends, which wakes up whoever waits for it."""
@@ -272,7 +245,7 @@ class Terminal(FortinetSSH):
         """Return the error for a login without a terminal, in the FortiGate's words if there are any."""
         if self._login_late.is_set():
             return self._give_up(f"has not finished the login within {self.bounds.login:g} s")
-        self._transcript = Transcript(self._clean_lines)
+        self._transcript = Transcript(self._prompt.clean)
         while self.remote_conn is not None and self.remote_conn.recv_ready():
             self._transcript.add(self._decode(self.remote_conn.recv(65536)))
         if self._transcript.read_text().strip():
@@ -283,7 +256,7 @@ class Terminal(FortinetSSH):
     def _describe_end(self) -> Failed | Unreachable:
         """Return the error for a closed connection, in the FortiGate's words if it gave any first."""
         words = self._transcript.read_text()
-        if self._prompt or not words.strip() or self._login_late.is_set():
+        if self._prompt.text or not words.strip() or self._login_late.is_set():
             return self._give_up("closed the connection")
         self.alive = False
         return classify_message(words, self._login, "closed the connection after the login")
