@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
-from banstitch_shared.alarm_notes import SEVERITIES
+from banstitch_shared.alarm_notes import SEVERITIES, find_kind
 from banstitch_shared.shield_file import Shield, describe_shield
 
 from provision.cli.report.samples import read_samples
@@ -39,31 +39,41 @@ def list_alarm_notes(details: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def read_peers(metrics: str, peers: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Return what each site that shares bans offers, by the receiver's numbers; nothing without peers."""
-    if not peers:
-        return {}
+class PeerState(TypedDict):
+    """A site that shares bans. ``bans``: those that count here; ``refused``: of somebody who is spared.
+
+    ``answered``: epoch of its last answer, 0 for never; ``counts``: whether its bans count now.
+    """
+
+    group: str
+    site: str
+    bans: int
+    refused: int
+    answered: float
+    counts: bool
+
+
+def read_peers(metrics: str, peers: Sequence[tuple[str, str]]) -> list[PeerState]:
+    """Return what each site that shares bans offers, by the receiver's metrics."""
     numbers = {
         (labels.get("group"), labels.get("peer"), name): number
         for name in ("bans", "refused", "up", "answer_seconds")
         for labels, number in read_samples(metrics, "banstitch_shared_" + name)
     }
-    return {
-        "peers": [
-            {
-                "group": group,
-                "site": site,
-                "bans": int(numbers.get((group, site, "bans"), 0)),
-                "refused": int(numbers.get((group, site, "refused"), 0)),
-                "answered": numbers.get((group, site, "answer_seconds"), 0.0),
-                "counts": numbers.get((group, site, "up")) == 1,
-            }
-            for group, site in peers
-        ]
-    }
+    return [
+        PeerState(
+            group=group,
+            site=site,
+            bans=int(numbers.get((group, site, "bans"), 0)),
+            refused=int(numbers.get((group, site, "refused"), 0)),
+            answered=numbers.get((group, site, "answer_seconds"), 0.0),
+            counts=numbers.get((group, site, "up")) == 1,
+        )
+        for group, site in peers
+    ]
 
 
-def _describe_peers(peers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _describe_peers(peers: Sequence[PeerState]) -> Iterator[str]:
     """Yield a line for the peers that answer, and one for each that does not."""
     good = [peer for peer in peers if peer["counts"]]
     if good:
@@ -85,7 +95,7 @@ def _describe_peers(peers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _describe_active(active: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a line for the active alarms that no other note is about."""
-    others = [each for each in active if each["key"].partition(":")[0] not in _NOTED]
+    others = [each for each in active if find_kind(each["key"]) not in _NOTED]
     if not others:
         return []
     ordered = sorted(others, key=lambda each: SEVERITIES.index(each["severity"]), reverse=True)

@@ -110,7 +110,7 @@ def _describe_host(
         "left_out": sum(int(n) for _, n in read_samples(metrics, "banstitch_feed_left_out")),
         "bans_refused": _count_refused_bans(metrics, posters),
         "page": source.page,
-        **read_peers(metrics, source.peers),
+        **({"peers": read_peers(metrics, source.peers)} if source.peers else {}),
         "refused": {
             labels["why"]: int(n)
             for labels, n in read_samples(metrics, "banstitch_refused_total")

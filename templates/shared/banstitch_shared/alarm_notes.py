@@ -30,7 +30,7 @@ _LARGEST = 1 << 20
 
 
 class ActiveAlarm(NamedTuple):
-    """An alarm. ``key``: its kind and what it is about, such as ``polls:fgt1``."""
+    """An alarm. ``key``: KIND:SUBJECT such as ``polls:fgt1``, or KIND where there can be only one."""
 
     key: str
     severity: str
@@ -52,6 +52,11 @@ class Drift(NamedTuple):
     at: float
     by: str
     changes: int
+
+
+def find_kind(key: str) -> str:
+    """Return the kind of an alarm, by its key."""
+    return key.partition(":")[0]
 
 
 def format_active(active: ActiveAlarms) -> str:

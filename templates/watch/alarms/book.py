@@ -21,6 +21,7 @@ from banstitch_shared.alarm_notes import (
     WARNING,
     ActiveAlarm,
     ActiveAlarms,
+    find_kind,
     format_active,
 )
 from banstitch_shared.service import replace_file
@@ -29,7 +30,6 @@ from watch.alarms import judge, outbox
 from watch.alarms.conditions import (
     Limits,
     Memory,
-    find_kind,
     list_conditions,
     list_unknown,
     remember,

@@ -43,11 +43,6 @@ OF_RECEIVER = (
 )
 
 
-def find_kind(key: str) -> str:
-    """Return the kind in the key of a condition or of its alarm."""
-    return key.partition(":")[0]
-
-
 class Condition(NamedTuple):
     """Something that is wrong. ``key``: KIND:SUBJECT, or KIND where there can be only one.
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
-from watch.alarms.conditions import Condition, find_kind
+from banstitch_shared.alarm_notes import find_kind
+
+from watch.alarms.conditions import Condition
 from watch.alarms.texts import clean
 
 # Seconds without a condition after which its alarm is over: what comes and goes is one alarm.

@@ -277,7 +277,7 @@ def test_the_metrics_and_the_file_for_the_operator_show_where_bans_come_from(sit
     assert 'banstitch_shared_bans{group="north",peer="b"} 2' in text
     assert 'banstitch_shared_answer_seconds{group="north",peer="b"}' in text
     assert 'banstitch_shared_up{group="north",peer="b"} 1' in text
-    shown = read_peers(text, [("north", "a"), ("north", "b")])["peers"]
+    shown = read_peers(text, [("north", "a"), ("north", "b")])
     assert [(peer["bans"], peer["refused"], peer["counts"]) for peer in shown] == [
         (1, 1, True),
         (2, 0, True),
