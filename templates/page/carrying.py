@@ -47,9 +47,9 @@ def carry_out(settings: Settings, act: Act, now: float) -> list[str]:
     if act.do == UNBAN:
         return unban(settings, act)
     if act.do == UNALLOW:
-        with locked():
+        with lock_host():
             return unallow(settings, act, now)
-    with locked():
+    with lock_host():
         said = allow(settings, act, now)
     return said + await_end_of_bans(settings.spool, parse_network(act.network))
 
@@ -89,7 +89,7 @@ def allow(settings: Settings, act: Act, now: float) -> list[str]:
         raise Refused("an operator allowed %s: only the command line changes that" % act.network)
     new = Allowance(act.network, until, now, BY + act.by, act.why)
     write_all(settings.spool, [*others, new])
-    note(settings.spool, act)
+    note_in_audit(settings.spool, act)
     return ["%s is allowed until %s UTC" % (act.network, format_minute(until))]
 
 
@@ -104,7 +104,7 @@ def unallow(settings: Settings, act: Act, now: float) -> list[str]:
     if not is_own and not (is_of_page and settings.users[act.by].role == ADMIN):
         raise Refused("%s was allowed by %s: you cannot take that back" % (act.network, known.by))
     write_all(settings.spool, [a for a in allowances if a.network != act.network])
-    note(settings.spool, act)
+    note_in_audit(settings.spool, act)
     return ["%s is no longer allowed" % act.network]
 
 
@@ -156,7 +156,7 @@ def write_all(spool: str, allowances: list[Allowance]) -> None:
     os.rename(path + ".new", path)
 
 
-def note(spool: str, act: Act) -> None:
+def note_in_audit(spool: str, act: Act) -> None:
     """Have fail2ban's action write it into the audit, which is its own. Raises OSError."""
     for jail in list_jails(spool)[:1]:
         details = {"what": act.do, "address": act.network, "by": BY + act.by, "why": act.why}
@@ -164,7 +164,7 @@ def note(spool: str, act: Act) -> None:
 
 
 @contextlib.contextmanager
-def locked() -> Iterator[None]:
+def lock_host() -> Iterator[None]:
     """Keep runs of the controller from changing the host meanwhile. Raises Refused, OSError."""
     folder = os.open(STATE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

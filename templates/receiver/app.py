@@ -108,7 +108,8 @@ def add_health(app: Flask, state: State) -> None:
         not fail the `apply` that repairs it.
         """
         errors = state.list_errors()
-        return answer_health("unhealthy" if errors else "healthy", not errors, reasons=errors)
+        health = "unhealthy" if errors else "healthy"
+        return answer_health(state, health, not errors, reasons=errors)
 
     @app.route(HEALTH_PATH, methods=["GET"])
     def show_health() -> Response:
@@ -117,6 +118,7 @@ def add_health(app: Flask, state: State) -> None:
         unreadable = {name: n for name, n in state.count_unreadable(time.time()).items() if n}
         # a full feed denies fewer than were banned; all other losses leave it complete
         return answer_health(
+            state,
             health,
             not errors and not state.feed.describe_full(),
             reasons=errors,
@@ -133,11 +135,12 @@ def add_health(app: Flask, state: State) -> None:
             },
         )
 
-    def answer_health(health: str, serves: bool, **details: object) -> Response:
-        """Return the answer. Details name files of this host, so only the host itself gets them."""
-        response = jsonify(status=health, **(details if is_own(state) else {}))
-        response.status_code = 200 if serves else 503
-        return response
+
+def answer_health(state: State, health: str, serves: bool, **details: object) -> Response:
+    """Return the answer. Details name files of this host, so only the host itself gets them."""
+    response = jsonify(status=health, **(details if is_own(state) else {}))
+    response.status_code = 200 if serves else 503
+    return response
 
 
 def add_pages(app: Flask, state: State) -> None:

@@ -57,7 +57,7 @@ def take_failure(state: State, event: Entry, detection: Detection, settings: Set
     """Take a failure into the state, and return the bans that follow from it."""
     reason = weigh(state, event, detection, settings)
     if is_trusted(state, event.address, event.at, settings):
-        return _count_trusted(state, event, detection, reason)
+        return _ban_trusted(state, event, detection, reason)
     is_spared = reason.is_early and is_telephone(state, event, detection)
     note_failure(state, event.address, event.at)
     if is_spared:
@@ -79,7 +79,7 @@ def take_failure(state: State, event: Entry, detection: Detection, settings: Set
     return bans
 
 
-def _count_trusted(state: State, event: Entry, detection: Detection, reason: Reason) -> list[Ban]:
+def _ban_trusted(state: State, event: Entry, detection: Detection, reason: Reason) -> list[Ban]:
     """Return the ban of a trusted source, if its failure counts.
 
     An office is not banned for a telephone that repeats the old password of one user. Elsewhere only one

@@ -46,9 +46,9 @@ INNOCENT = Reason(0, "", 0)
 def weigh(state: State, event: Entry, detection: Detection, settings: Settings) -> Reason:
     """Return why a failure is suspicious, and remember a strange source for the user whom it tried."""
     if event.kind == LOCKED_OUT:
-        return _reason(detection, LOCKOUT)
+        return _make_reason(detection, LOCKOUT)
     if not event.user:
-        return _reason(detection, SLOW, NAMELESS)
+        return _make_reason(detection, SLOW, NAMELESS)
     user = name_account(detection, event.user)
     logins = state.users.get(user)
     if not logins and fold_name(event.user) not in settings.known_users:
@@ -60,13 +60,13 @@ def weigh(state: State, event: Entry, detection: Detection, settings: Settings) 
         and not shield.is_home(state, event.address, event.at, settings)
         and _is_sprayed(state, user, event, detection)
     ):
-        return _reason(detection, SPRAY)
+        return _make_reason(detection, SPRAY)
     if not logins and _knows_nobody(state, event.at, settings):
-        return _reason(detection, SLOW, EARLY_KNOWN)._replace(is_early=True)
-    return _reason(detection, SLOW)
+        return _make_reason(detection, SLOW, EARLY_KNOWN)._replace(is_early=True)
+    return _make_reason(detection, SLOW)
 
 
-def _reason(detection: Detection, name: str, factor: float = 1.0) -> Reason:
+def _make_reason(detection: Detection, name: str, factor: float = 1.0) -> Reason:
     rule = detection.rules.get(name)
     return Reason(factor / rule.max_retry, name, rule.find_time) if rule else INNOCENT
 
@@ -75,8 +75,8 @@ def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: S
     name = fold_name(event.user)
     is_trap = name in settings.trap_users and name not in detection.no_traps
     if TRAP in detection.rules and (is_trap or not _PLAUSIBLE.match(name)):
-        return _reason(detection, TRAP)
-    reason = _reason(detection, UNKNOWN)
+        return _make_reason(detection, TRAP)
+    reason = _make_reason(detection, UNKNOWN)
     if _knows_nobody(state, event.at, settings) and event.reason not in NO_SUCH_USER:
         return Reason(reason.weight * EARLY_UNKNOWN, UNKNOWN, min(DAY, reason.lasts), is_early=True)
     return reason

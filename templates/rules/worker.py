@@ -79,7 +79,7 @@ class Worker:
         self._hours = HoursFile(places.memory)
         self._trusted = TrustedFile(places.memory, settings)
         self._shielding = Shielding(places.memory, places.spool, settings, clock())
-        self._alive, self._current = Sign(places.alive), Sign(places.current)
+        self._alive, self._current = SignOfLife(places.alive), SignOfLife(places.current)
         self._state = State()
         # lines that the rule log has already, and the time up to which none is written
         self._written = 0
@@ -129,7 +129,7 @@ class Worker:
             OSError: the rule log cannot be written. The next call tries again, and no event is lost.
         """
         now = self._clock()
-        self._alive.give(now)
+        self._alive.renew(now)
         if not self._waiting:
             lines = self._events.read()
             self._waiting = [text for line in lines for text in self._take(line)]
@@ -137,7 +137,7 @@ class Worker:
                 self._saver.note_change()
             else:
                 self._written = 0
-                self._current.give(now)
+                self._current.renew(now)
                 self._alarms.write(self._state, now)
                 self._hours.write(self._state)
                 self._trusted.write(self._state, now)
@@ -232,14 +232,14 @@ class Worker:
         self._events.close()
 
 
-class Sign:
+class SignOfLife:
     """An empty file whose time is renewed while the service works, or knows every event."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._given_at = 0.0
 
-    def give(self, now: float) -> None:
+    def renew(self, now: float) -> None:
         """Renew the sign now and then. Raises OSError."""
         if 0 <= now - self._given_at < RENEWED:
             return

@@ -58,18 +58,18 @@ def read_alarms(folder: str, now: float) -> Alarms:
                 take_text(e["user"]),
                 int(take_number(e["failures"])),
             )
-            for e in _entries(found["alarms"])
+            for e in _take_entries(found["alarms"])
         )
         attacked = (
             Attacked(take_text(e["user"]), take_number(e["until"]), int(take_number(e["sources"])))
-            for e in _entries(found["attacked"])
+            for e in _take_entries(found["attacked"])
         )
         return Alarms(alarms, tuple(each for each in attacked if each.until > now))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return Alarms()
 
 
-def _entries(found: Any) -> Iterator[Any]:
+def _take_entries(found: Any) -> Iterator[Any]:
     if not isinstance(found, list):
         raise TypeError("it is not a list")
     yield from found[-MOST:]
