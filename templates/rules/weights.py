@@ -114,3 +114,8 @@ def list_places(source: str) -> tuple[str, ...]:
 def name_account(detection: Detection, user: str) -> str:
     """Return the key of a user in the tables, which differs for administrators and users of the VPN."""
     return "%s %s" % (detection.accounts, fold_name(user)) if user else ""
+
+
+def read_account(key: str) -> str:
+    """Return the user of a key that :func:`name_account` returned."""
+    return key.partition(" ")[2]

@@ -19,7 +19,7 @@ from banstitch_shared.addresses import is_spelled
 from banstitch_shared.eventlog import Entry, read_line
 from banstitch_shared.jails import PLAIN, name_jail
 
-from rules.alarms import Alarms
+from rules.alarms import AlarmFile
 from rules.checkpoint import Checkpoint, read_checkpoint
 from rules.database import Database
 from rules.follow import Follower
@@ -74,7 +74,7 @@ class Worker:
         self._settings = replace(settings, systems=self._database.open())
         self._clock = clock
         self._rules = RuleLog(places.rules)
-        self._alarms = Alarms(places.alarms)
+        self._alarms = AlarmFile(places.alarms)
         self._spool = Spool(places.requests)
         self._hours = HoursFile(places.memory)
         self._trusted = TrustedFile(places.memory, settings)

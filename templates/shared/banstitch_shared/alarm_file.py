@@ -1,4 +1,4 @@
-"""Read the alarms of banstitch-rules: logins after many failures, and users under attack.
+"""Read and write the alarms of banstitch-rules: logins after many failures, and users under attack.
 
     {"alarms": [{"at", "address", "user", "failures"}], "attacked": [{"user", "until", "sources"}]}
 
@@ -47,10 +47,22 @@ class Alarms(NamedTuple):
     attacked: tuple[Attacked, ...] = ()
 
 
+def format_alarms(known: Alarms) -> str:
+    """Return the text of the file."""
+    rows = {name: [each._asdict() for each in found] for name, found in known._asdict().items()}
+    return json.dumps(rows)
+
+
 def read_alarms(folder: str, now: float) -> Alarms:
     """Return the alarms, and the users under attack now; nothing if there is no such file."""
+    known = read_alarm_file(os.path.join(folder, NAME))
+    return known._replace(attacked=tuple(each for each in known.attacked if each.until > now))
+
+
+def read_alarm_file(path: str) -> Alarms:
+    """Return the content of the file; nothing if there is none, or if it is damaged."""
     try:
-        found = json.loads(read_small_file(os.path.join(folder, NAME), _LARGEST))
+        found = json.loads(read_small_file(path, _LARGEST))
         alarms = tuple(
             Alarm(
                 take_number(e["at"]),
@@ -60,11 +72,11 @@ def read_alarms(folder: str, now: float) -> Alarms:
             )
             for e in _take_entries(found["alarms"])
         )
-        attacked = (
+        attacked = tuple(
             Attacked(take_text(e["user"]), take_number(e["until"]), int(take_number(e["sources"])))
             for e in _take_entries(found["attacked"])
         )
-        return Alarms(alarms, tuple(each for each in attacked if each.until > now))
+        return Alarms(alarms, attacked)
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return Alarms()
 
