@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -53,7 +53,9 @@ class FigureSource:
     def read(self, now: float) -> Figures:
         """Return the figures."""
         if not 0 <= now - self._at < KEPT:
-            self._known = Figures(*count_bans(self._audit, now), *count_events(self._events, now))
+            bans, bans_since, kept_out = count_bans(self._audit, now)
+            failures, logins, events_since = count_events(self._events, now)
+            self._known = Figures(bans, bans_since, kept_out, failures, logins, events_since)
             self._at = now
         return self._known
 
@@ -61,7 +63,7 @@ class FigureSource:
 def count_bans(audit: str, now: float) -> tuple[Mapping[int, int], float, Mapping[str, float]]:
     """Return {day: bans}, since when, and {jail: guesses kept out}."""
     by_day: Counter[int] = Counter()
-    kept: Counter[str] = Counter()
+    kept: defaultdict[str, float] = defaultdict(float)
     oldest, lines = 0.0, NewestLines(audit, MOST_READ)
     for line in lines:
         ban = _BAN.match(line)
@@ -71,7 +73,7 @@ def count_bans(audit: str, now: float) -> tuple[Mapping[int, int], float, Mappin
                 break
             by_day[int(oldest // DAY)] += 1
             lasted = (now if until < 0 else min(now, until)) - oldest
-            kept[ban[2].decode()] += estimate_kept_out(line, max(lasted, 0.0))  # type: ignore[assignment]
+            kept[ban[2].decode()] += estimate_kept_out(line, max(lasted, 0.0))
     return by_day, oldest if lines.are_cut else 0.0, kept
 
 
