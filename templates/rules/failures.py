@@ -44,8 +44,10 @@ from rules.weights import Reason, name_account, weigh
 SOME_WEIGHT = 0.2
 # So many failures of a user who is known from elsewhere count against an office within a day.
 REPEATS = 3
-# The time after a ban in which failures of its source weigh twice as much.
-OFFENCE = 14 * DAY
+# One in so many failures of a trusted source's own users counts, once there were enough for a ban.
+ONE_IN = 3
+# The time after a ban in which failures of its source weigh more, and so many times as much.
+OFFENCE, OFFENDER = 14 * DAY, 2
 # How long logins spare a network or all of their system, and how long a banned system is not banned again.
 SYSTEM_TRUST, PAUSE = 30 * DAY, 3600
 # The weights that ban a source or a system, and a network; a little less than 1 and 2, since a third is not
@@ -70,7 +72,7 @@ def take_failure(state: State, event: Entry, detection: Detection, settings: Set
         shield.note_stranger(state, event.address, event.at)
     if reason.rule == SPRAY:
         bans += _ban_spray(state, event, detection, settings)
-    elif _complete_point(state, event, reason):
+    elif _add_point(state, event, reason):
         bans.append(_make_ban(event, reason.rule))
     if NETWORK in detection.rules:
         bans += _ban_networks(state, event, detection, reason, settings)
@@ -82,8 +84,7 @@ def take_failure(state: State, event: Entry, detection: Detection, settings: Set
 def _ban_trusted(state: State, event: Entry, detection: Detection, reason: Reason) -> list[Ban]:
     """Return the ban of a trusted source, if its failure counts.
 
-    An office is not banned for a telephone that repeats the old password of one user. Elsewhere only one
-    in three failures of a source's own users counts, once there were enough for a ban.
+    An office is not banned for a telephone that repeats the old password of one user.
     """
     rule, is_suspicious = detection.rules.get(TRUSTED), reason.weight >= SOME_WEIGHT
     user = name_account(detection, event.user)
@@ -99,14 +100,15 @@ def _ban_trusted(state: State, event: Entry, detection: Detection, reason: Reaso
     if is_office:
         return []
     repeated = note_failure(state, name_own_failures(event.address), event.at)
-    return [_make_ban(event, TRUSTED)] if repeated <= rule.max_retry or repeated % 3 == 0 else []
+    counts = repeated <= rule.max_retry or repeated % ONE_IN == 0
+    return [_make_ban(event, TRUSTED)] if counts else []
 
 
-def _complete_point(state: State, event: Entry, reason: Reason) -> bool:
-    """Return whether the failures of a source weigh 1 together; then their weights are used up."""
+def _add_point(state: State, event: Entry, reason: Reason) -> bool:
+    """Add a failure to its source; return whether they weigh 1 together: then their weights are used up."""
     points = [point for point in state.points.get(event.address, ()) if point.until > event.at]
     points.append(Point(event.at + reason.lasts, reason.weight))
-    factor = 2 if state.offenders.get(event.address, 0.0) > event.at - OFFENCE else 1
+    factor = OFFENDER if state.offenders.get(event.address, 0.0) > event.at - OFFENCE else 1
     if factor * sum([point.weight for point in points]) >= WHOLE:
         state.points.pop(event.address, None)
         remember(state.offenders, event.address, event.at, MOST_SOURCES)
@@ -173,7 +175,10 @@ def _ban_systems(
 def _complete_network(
     state: State, network: str, source: str, at: float, reason: Reason, rule: Rule, least: float
 ) -> bool:
-    """Return whether enough sources of a network weigh ``least`` together; then their weights are used up."""
+    """Add a failure to a network; return whether enough of its sources weigh ``least`` together.
+
+    Then their weights are used up.
+    """
     sources = _add_to_network(state, network, source, at, reason, at - rule.find_time)
     if len(sources) < rule.max_retry:
         return False
