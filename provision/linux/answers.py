@@ -68,7 +68,7 @@ class InvalidAnswer(Failed):
         super().__init__(f"the answer of this ban host is refused: {what}", REMEDY)
 
 
-def largest(do: str) -> int:
+def get_limit(do: str) -> int:
     """Return the most bytes that the answer to a request may have."""
     return _LARGEST.get(do, _LARGEST_OTHER)
 
@@ -76,7 +76,7 @@ def largest(do: str) -> int:
 def prepare(do: str) -> None:
     """Prepare to read the answer to a request; the first answer of a form takes longer otherwise."""
     form: Any = ANSWERS[do]
-    _adapter(form)
+    _make_adapter(form)
 
 
 def read(request: Request[Answer], raw: bytes) -> Answer:
@@ -86,8 +86,8 @@ def read(request: Request[Answer], raw: bytes) -> Answer:
         Failed: the request was not carried out; the message is the agent's reason.
         InvalidAnswer: the agent never gives such an answer to this request.
     """
-    if len(raw) > largest(request.do):
-        raise InvalidAnswer(f"it must have at most {largest(request.do)} bytes")
+    if len(raw) > get_limit(request.do):
+        raise InvalidAnswer(f"it must have at most {get_limit(request.do)} bytes")
     _check_values(request.do, raw)
     found = _decode(raw)
     good = found.pop("ok", None)
@@ -104,7 +104,7 @@ def read(request: Request[Answer], raw: bytes) -> Answer:
 def to_details(answer: object) -> Mapping[str, object]:
     """Return an answer as plain data, for a report."""
     form: Any = type(answer)
-    found: Mapping[str, object] = _adapter(form).dump_python(answer)
+    found: Mapping[str, object] = _make_adapter(form).dump_python(answer)
     return found
 
 
@@ -128,8 +128,8 @@ def _decode(raw: bytes) -> dict[str, object]:
     try:
         answer = json.loads(
             raw.decode(),
-            object_pairs_hook=_object,
-            parse_float=_finite,
+            object_pairs_hook=_make_object,
+            parse_float=_parse_finite,
             parse_constant=_refuse_constant,
         )
     except (ValueError, RecursionError):
@@ -140,14 +140,14 @@ def _decode(raw: bytes) -> dict[str, object]:
     return answer
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _make_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs) or len(found) > MOST_KEYS:
         raise ValueError
     return found
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError
@@ -159,7 +159,7 @@ def _refuse_constant(_: str) -> NoReturn:
 
 
 @lru_cache
-def _adapter(form: Any) -> TypeAdapter[Any]:
+def _make_adapter(form: Any) -> TypeAdapter[Any]:
     return TypeAdapter(form)
 
 
@@ -175,30 +175,32 @@ def _build(form: Callable[..., T], answer: Mapping[str, object], text: bytes | N
     ``text``: the same answer as JSON. To write a long one takes as long as to read it.
     """
     try:
-        found: T = _adapter(form).validate_json(text or json.dumps(answer))
+        found: T = _make_adapter(form).validate_json(text or json.dumps(answer))
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
         where = first["loc"]
         if first["type"] == "unexpected_keyword_argument":
-            raise InvalidAnswer(f"{_field(where[:-1])} must have no other fields") from None
-        raise InvalidAnswer(f"{_field(where)} {_requirement(first['msg'])}") from None
+            raise InvalidAnswer(f"{_format_field(where[:-1])} must have no other fields") from None
+        raise InvalidAnswer(
+            f"{_format_field(where)} {_describe_requirement(first['msg'])}"
+        ) from None
     return found
 
 
 @lru_cache
-def _field_names() -> frozenset[str]:
+def _list_field_names() -> frozenset[str]:
     forms = (each for module in (answers, state) for each in vars(module).values())
     return frozenset(field.name for form in forms if is_dataclass(form) for field in fields(form))
 
 
-def _field(location: tuple[int | str, ...]) -> str:
+def _format_field(location: tuple[int | str, ...]) -> str:
     """Return the place of an error, without keys that the host chose: those are content."""
-    names = _field_names()
+    names = _list_field_names()
     parts = [f".{part}" if part in names else "[...]" for part in location]
     return "".join(parts).replace("[...][...]", "[...]").removeprefix(".") or "it"
 
 
-def _requirement(message: str) -> str:
+def _describe_requirement(message: str) -> str:
     for word in ("Input", "String", "List", "Dictionary", "Value"):
         message = message.removeprefix(f"{word} should ")
     if message.startswith("Missing required") or message == "Field required":

@@ -27,7 +27,7 @@ from banstitch_shared.service import read_uptime, replace_file
 from page.acts import Act, read_act
 from page.carrying import Refused, carry_out
 from page.settings import Settings, read_settings
-from page.spool import ANSWERS
+from page.spool import ANSWERS, Answer
 
 USER = "banstitch-page"
 # Acts of the whole page within an hour, as a multiple of those of one user.
@@ -59,11 +59,11 @@ def handle(settings: Settings, text: bytes, now: float) -> None:
     try:
         check_author(settings, act)
         take_turn(settings, act)
-        said, ok = carry_out(settings, act, now), True
+        answer = Answer(True, tuple(carry_out(settings, act, now)))
     except (Refused, OSError) as error:
-        said, ok = [str(error)], False
+        answer = Answer(False, (str(error),))
         print("%s of %s by %s: %s" % (act.do, act.network, act.by, error), file=sys.stderr)  # noqa: T201
-    keep_answer(settings, act, {"ok": ok, "said": [each[:LONGEST] for each in said]})
+    keep_answer(settings, act, answer)
 
 
 def check_author(settings: Settings, act: Act) -> None:
@@ -85,11 +85,12 @@ def take_turn(settings: Settings, act: Act) -> None:
     _write(path, format_one_more(done, act.by))
 
 
-def keep_answer(settings: Settings, act: Act, answer: dict[str, object]) -> None:
+def keep_answer(settings: Settings, act: Act, answer: Answer) -> None:
     """Keep an answer for the page, beside the last ones."""
     path, now = os.path.join(settings.answers, ANSWERS), read_uptime()
     kept = dict(_list_recent(_read(path, {}), now))
-    _write(path, json.dumps({**kept, act.id: {**answer, "at": now}}))
+    said = [each[:LONGEST] for each in answer.said]
+    _write(path, json.dumps({**kept, act.id: {"ok": answer.ok, "said": said, "at": now}}))
 
 
 def _list_recent(found: Any, now: float) -> Iterator[tuple[str, Any]]:

@@ -102,7 +102,7 @@ class BanHostSession:
         outcome, answer = self._run(
             lambda marker: launch.build_input(marker, pythons, code, payload),
             seconds,
-            answers.largest(request.do),
+            answers.get_limit(request.do),
         )
         if answer is not None:
             return answers.read(request, answer)

@@ -157,7 +157,7 @@ def test_only_what_has_the_form_of_a_secret_is_taken_for_one(value: str) -> None
 
 
 def test_an_answer_that_is_too_large_is_refused_before_it_is_read() -> None:
-    raw = b'{"ok": true, "changed": true}' + b" " * answers.largest("rotate")
+    raw = b'{"ok": true, "changed": true}' + b" " * answers.get_limit("rotate")
     with pytest.raises(InvalidAnswer, match="at most"):
         answers.read(Rotate("", ()), raw)
 

@@ -179,9 +179,9 @@ def test_the_limits_on_the_security_page_are_those_of_the_program() -> None:
     mib = 1 << 20
     limits = {
         f"({LOOKING // 60} minutes; an hour to change": CHANGING == 3600,
-        f"{answers.largest('observe') // mib} MiB to observe and to change": True,
-        f"{answers.largest('bans') // mib} MiB for bans and their history": True,
-        f"{answers.largest('status') // mib} MiB for everything else": True,
+        f"{answers.get_limit('observe') // mib} MiB to observe and to change": True,
+        f"{answers.get_limit('bans') // mib} MiB for bans and their history": True,
+        f"{answers.get_limit('status') // mib} MiB for everything else": True,
         f"one line of {commands_typed.LOOK_LONGEST} characters": True,
         f"a deadline ({Bounds.exchange // 60:.0f} minutes)": True,
         f"({Bounds.longest // mib} Mi characters, {Bounds.line_longest // mib} Mi in": True,
