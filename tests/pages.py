@@ -7,7 +7,8 @@ between them is replaced. A test checks that the committed pages are what would 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,7 @@ from pydantic.fields import FieldInfo
 from provision.cli import main
 from provision.results import Exit
 from provision.sites import rollout_settings
-from provision.sites.setting_errors import describe_range
+from provision.sites.setting_errors import describe_range, spell_value
 from provision.sites.setting_types import spell_duration
 from provision.sites.settings import Role
 from provision.sites.site import list_roles
@@ -27,7 +28,7 @@ from tests.plays import PLAYS
 from tests.unit.receiver.every_metric import parse_metrics, render_every_metric
 
 PAGES = ("docs/settings.md", "docs/commands.md", "docs/detections.md", "docs/monitoring.md")
-# An option that all verbs but so many take is one of all but these.
+# An option that all verbs but so many take is a common one.
 MOST_OTHERS = 5
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 _STOPPED = "Work in progress was finished; nothing else was started."
@@ -74,10 +75,10 @@ def _describe_default(field: FieldInfo, whose: str) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None:
         return f"the {whose}" if whose else "none"
-    if isinstance(value, bool):
-        return f"`{value}`".lower()
-    shown = f"[{', '.join(value)}]" if isinstance(value, tuple) else f"{value}" or '""'
-    return f"`{shown}`"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
+    spelt = spell_value(field, value) or '""'
+    return f"`{spelt}`"
 
 
 def _describe_meaning(field: FieldInfo) -> str:
@@ -109,25 +110,46 @@ def _arguments(command: click.Command) -> Iterator[click.Argument]:
     return (part for part in command.params if isinstance(part, click.Argument))
 
 
+def list_common_options(_: str) -> Iterator[str]:
+    """Return the options that nearly all verbs take, and which verbs differ from most of them."""
+    common = {row: verbs for row, verbs in _find_takers().items() if _is_common(verbs)}
+    ((usual, _count),) = Counter(tuple(verbs) for verbs in common.values()).most_common(1)
+    others = _join([verb for verb in main.cli.commands if verb not in usual])
+    yield f"Every verb except {others} takes these options."
+    yield from ("", "| option | meaning |", "|---|---|")
+    for (flags, meaning), verbs in common.items():
+        more = _join([verb for verb in verbs if verb not in usual])
+        fewer = _join([verb for verb in usual if verb not in verbs])
+        but = f", not for {fewer}" if fewer else ""
+        yield f"| {flags} | {meaning}{f' Also for {more}{but}.' if more else ''} |"
+
+
 def list_options(_: str) -> Iterator[str]:
-    """Return a table of the options with the verbs that take them and describe them alike."""
+    """Return a table of the other options with the verbs that take them and describe them alike."""
+    yield from ("| option | verbs | meaning |", "|---|---|---|")
+    for (flags, meaning), verbs in _find_takers().items():
+        if not _is_common(verbs):
+            yield f"| {flags} | {', '.join(f'`{verb}`' for verb in verbs)} | {meaning} |"
+
+
+def _find_takers() -> dict[tuple[str, str], list[str]]:
+    """Return the verbs that take each option, by its flags and its meaning."""
     verbs: dict[tuple[str, str], list[str]] = {}
     for name, command in main.cli.commands.items():
         for option in command.params:
             if isinstance(option, click.Option):
                 row = _spell_option(option), _describe_option(option)
-                verbs.setdefault(row, []).append(f"`{name}`")
-    yield from ("| option | verbs | meaning |", "|---|---|---|")
-    for (flags, meaning), names in verbs.items():
-        yield f"| {flags} | {_list_takers(names)} | {meaning} |"
+                verbs.setdefault(row, []).append(name)
+    return verbs
 
 
-def _list_takers(names: list[str]) -> str:
-    """Return the verbs that take an option, or the few that do not."""
-    others = [f"`{name}`" for name in main.cli.commands if f"`{name}`" not in names]
-    if len(others) > MOST_OTHERS:
-        return ", ".join(names)
-    return f"all but {', '.join(others)}" if others else "all"
+def _is_common(verbs: Sequence[str]) -> bool:
+    return len(main.cli.commands) - len(verbs) <= MOST_OTHERS
+
+
+def _join(verbs: Sequence[str]) -> str:
+    *first, last = [f"`{verb}`" for verb in verbs] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _describe_option(option: click.Option) -> str:
@@ -167,6 +189,7 @@ _GENERATORS: dict[str, Callable[[str], Iterator[str]]] = {
     "settings": list_settings,
     "detections": list_detections,
     "verbs": list_verbs,
+    "common-options": list_common_options,
     "options": list_options,
     "exit-codes": list_exit_codes,
     "metrics": list_metrics,

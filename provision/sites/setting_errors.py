@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from provision.errors import Problem
 from provision.inventory.variables import Where
 from provision.masking import SHORTEST
-from provision.sites.setting_types import NOT_EXPECTED, Expected, Unquoted
+from provision.sites.setting_types import NOT_EXPECTED, Expected, Unquoted, spell_duration
 
 A_YES_NO = "YAML reads it as true or false; put quotes around it if it is meant as a string"
 TOO_SHORT = f"it is shorter than {SHORTEST} characters and cannot be masked"
@@ -144,7 +144,7 @@ def _describe_meaning(field: FieldInfo) -> str:
     """Return the description of ``field`` and its default."""
     notes = [field.description or ""]
     if not field.is_required() and isinstance(field.default, str | int) and field.default != "":
-        notes.append(f"default {field.default}")
+        notes.append(f"default {spell_value(field, field.default)}")
     return ", ".join(filter(None, notes))
 
 
@@ -152,7 +152,8 @@ def _describe_expected(field: FieldInfo, nested: bool) -> str:
     kind, marks = _unwrap_type(field)
     for mark in marks:
         if isinstance(mark, Expected):
-            return mark.what
+            bounds = _describe_bounds(marks) if mark.is_time else ""
+            return f"{mark.what},{bounds}" if bounds else mark.what
     if get_origin(kind) is Literal:
         return " or ".join(str(word) for word in get_args(kind))
     if get_origin(kind) in (tuple, list):
@@ -183,14 +184,26 @@ def describe_range(field: FieldInfo) -> str:
     return _describe_bounds(_unwrap_type(field)[1]).strip()
 
 
-def _describe_bounds(marks: Iterable[object]) -> str:
+def _describe_bounds(marks: Sequence[object]) -> str:
     words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
     return "".join(
-        " " + text.format(getattr(mark, bound))
+        " " + text.format(_spell(marks, getattr(mark, bound)))
         for bound, text in words.items()
         for mark in marks
         if getattr(mark, bound, None) is not None
     )
+
+
+def spell_value(field: FieldInfo, value: object) -> str:
+    """Return a value of ``field`` as an operator writes it: ``10m``, ``true``, ``5000``."""
+    return _spell(_unwrap_type(field)[1], value)
+
+
+def _spell(marks: Iterable[object], value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    is_time = any(isinstance(mark, Expected) and mark.is_time for mark in marks)
+    return spell_duration(value) if is_time and isinstance(value, int) else str(value)
 
 
 def walk_annotation(annotation: object) -> Iterator[object]:

@@ -33,6 +33,8 @@ class Expected:
     """A mark for ``Annotated``: the values of a type, as an error describes them."""
 
     what: str
+    # A number of seconds, which errors and pages spell as 10m.
+    is_time: bool = False
 
 
 def _parse_seconds(value: object) -> object:
@@ -72,12 +74,12 @@ def _parse_positive_or_forever(value: object) -> object:
 Duration = Annotated[
     int,
     BeforeValidator(_parse_positive),
-    Expected("a time such as 90 (seconds), 90s, 10m, 12h, 7d or 1w"),
+    Expected("a time such as 90 (seconds), 90s, 10m, 12h, 7d or 1w", is_time=True),
 ]
 DurationOrForever = Annotated[
     int,
     BeforeValidator(_parse_positive_or_forever),
-    Expected("a time such as 90 (seconds), 10m, 12h, 7d or 1w, or -1 for ever"),
+    Expected("a time such as 90 (seconds), 10m, 12h, 7d or 1w, or -1 for ever", is_time=True),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
