@@ -31,9 +31,19 @@ if TYPE_CHECKING:
 GARBAGE_AFTER = 200_000
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Verbs(click.Group):
+    """A group whose help lists the verbs as they are used, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
+        return list(self.commands)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Deploy, verify and remove the loop FortiGate -> webhook -> fail2ban -> threat feed."""
+    """Deploy, verify and remove the loop FortiGate -> webhook -> fail2ban -> threat feed.
+
+    site.py VERB -h prints the options of a verb.
+    """
 
 
 for verb in VERBS:

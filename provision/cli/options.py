@@ -177,7 +177,7 @@ class NamedPath(click.Path):
 _COMMON = (
     click.Option(["-i", "--inventory"], multiple=True, metavar="SOURCE", default=_DEFAULTS.inventory,
                  show_default=True,
-                 help="Inventory file, directory or script, or a list such as host1,host2 or host1,."
+                 help="Inventory file, directory or script, or hosts with commas: host1,host2 or host1,."
                       " May be repeated."),
     click.Option(["--playbook-dir"], type=NamedPath(), default=PLAYBOOK, metavar="DIR",
                  help="Directory with the playbook's group_vars/ and host_vars/. Default: that of site.py."),
@@ -262,7 +262,7 @@ _WAVES = (
     ),
     click.option(
         "--max-fail", type=ParsedType("share", parse_share), metavar="N|P%",
-        help="Start no further site when more than N sites, or P% of all, have failed in the whole run.",
+        help="Begin no other site once more than N sites, or P% of all, have failed in the run.",
     ),
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ _VARIABLE = "_SITE_PY_COMPLETE"
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="bash|zsh|fish")
 def completion(shell: str) -> Exit:
-    """Print a script that lets the shell complete the verbs and options of site.py."""
+    """Print a script that completes verbs and options."""
     from click.shell_completion import get_completion_class
 
     root = click.get_current_context().find_root()

@@ -115,7 +115,10 @@ def apply(
     waves: Waves,
     now: bool,
 ) -> Exit:
-    """Show a plan, ask, and change every target to match the inventory; or carry out the plan in FILE."""
+    """Show a plan, ask, and make every target match it.
+
+    With FILE, carry out the plan that was saved there, without a question.
+    """
     from provision.cli import deploy
 
     waves = replace(waves, now=now)
@@ -136,7 +139,7 @@ def apply(
 @add_printing_options
 @click.argument("file", type=NamedPath())
 def show(app: App, flags: Flags, file: Path) -> Exit:
-    """Print a plan that was saved in FILE with plan --out. Contacts no host."""
+    """Print the plan that plan --out saved in FILE. Contacts no host."""
     from provision.cli import saved_plans
 
     return saved_plans.show_plan(app, flags, file)
@@ -146,7 +149,7 @@ def show(app: App, flags: Flags, file: Path) -> Exit:
 @add_printing_options
 @click.argument("files", nargs=-1, required=True, type=NamedPath(), metavar="RUN...")
 def merge(app: App, flags: Flags, files: tuple[Path, ...]) -> Exit:
-    """Print the results in the run files of all shards as one run. Contacts no host."""
+    """Print the run files of all shards as one run. Contacts no host."""
     from provision.cli.fleet import merging
 
     return merging.merge(app, flags, files)
@@ -164,7 +167,7 @@ def merge(app: App, flags: Flags, files: tuple[Path, ...]) -> Exit:
     help="Wait at most SECONDS until each FortiGate has fetched the feed after the event.",
 )
 def verify(app: App, flags: Flags, wait: int, runs: RunOptions) -> Exit:
-    """Check that nothing differs, and test the loop with an event."""
+    """Check for drift, and test the loop with a synthetic event."""
     from provision.cli import deploy
 
     return deploy.look(app, flags, "verify", runs, wait=wait)

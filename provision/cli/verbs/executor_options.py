@@ -34,7 +34,7 @@ _OPTIONS = (
     ),
     click.option(
         "--tls-cert", type=NamedPath(), metavar="FILE",
-        help="Own certificate for the Dask cluster. Default: Dask's configuration.",
+        help="Certificate of this machine for the Dask cluster. Default: Dask's configuration.",
     ),
     click.option(
         "--tls-key", type=NamedPath(), metavar="FILE",

@@ -48,7 +48,7 @@ def add_time_option(text: str, default: str | None = None) -> Callable[[Verb], V
 @click.option("--last", type=click.IntRange(1), metavar="N", default=1000, show_default=True,
               help="Number of history entries to show.")  # fmt: skip
 def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
-    """List the current bans of each site: start, end, reason, count."""
+    """List who is banned at each site, why and until when."""
     from provision.cli import operate
 
     return operate.show_history(app, flags, last) if history else operate.show_bans(app, flags)
@@ -70,7 +70,7 @@ def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
 def ban(
     app: App, flags: Flags, address: str, duration: str | None, detection: str, why: str
 ) -> Exit:
-    """Ban ADDRESS (an address or a network) at every chosen site."""
+    """Ban ADDRESS, an address or a network."""
     from provision.cli import operate
 
     return operate.ban(app, flags, address, duration, detection, why)
@@ -81,7 +81,7 @@ def ban(
 @click.argument("address")
 @why_option
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
-    """Unban ADDRESS at every chosen site, in fail2ban and in the feed."""
+    """Unban ADDRESS, in fail2ban and in the feed."""
     from provision.cli import operate
 
     return operate.unban(app, flags, address, why)
@@ -93,7 +93,10 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 @add_time_option("Duration of the allowance, such as 30m, 8h or 7d.", "8h")
 @why_option
 def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit:
-    """Keep ADDRESS (an address or a network) from being banned for some time, and end its bans."""
+    """Do not ban ADDRESS for some time, and end its bans.
+
+    ADDRESS is an address or a network.
+    """
     from provision.cli import operate
 
     return operate.allow(app, flags, address, duration, why)
@@ -104,7 +107,7 @@ def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit
 @click.argument("address")
 @why_option
 def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
-    """End the allowance of ADDRESS at every chosen site."""
+    """End the allowance of ADDRESS."""
     from provision.cli import operate
 
     return operate.unallow(app, flags, address, why)
@@ -116,7 +119,10 @@ def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
 @add_time_option("How long to keep the shield in this state, such as 30m, 6h or 1d.", "6h")
 @why_option
 def shield(app: App, flags: Flags, state: str, duration: str, why: str) -> Exit:
-    """Keep the shield, which denies all but networks of recent logins, up or down for some time."""
+    """Raise or lower the shield for some time.
+
+    While it is up, all networks but those of recent logins are denied.
+    """
     from provision.cli import operate
 
     return operate.shield(app, flags, state == "on", duration, why)
@@ -128,7 +134,10 @@ def shield(app: App, flags: Flags, state: str, duration: str, why: str) -> Exit:
 @add_wave_options
 @add_run_options
 def rotate(app: App, flags: Flags, yes: bool, runs: RunOptions, waves: Waves) -> Exit:
-    """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
+    """Give the FortiGates new secrets.
+
+    The old ones stay valid until each FortiGate has its new ones.
+    """
     from provision.cli import operate
 
     return operate.rotate(app, flags, yes, waves, runs)
@@ -142,7 +151,7 @@ def rotate(app: App, flags: Flags, yes: bool, runs: RunOptions, waves: Waves) ->
     help="Only print FortiGates that have not polled for TIME, such as 1h. Exit with 1 if there are any.",
 )
 def status(app: App, flags: Flags, stale: str | None) -> Exit:
-    """Show the state of each site: drift, receiver, bans, last polls."""
+    """Show drift, receiver, bans and last polls of each site."""
     from provision.cli import operate
 
     return operate.show_stale(app, flags, stale) if stale else operate.show_status(app, flags)
@@ -154,7 +163,7 @@ def status(app: App, flags: Flags, stale: str | None) -> Exit:
     "--test", is_flag=True, help="Send a test message through every channel and print the answers."
 )
 def alarms(app: App, flags: Flags, test: bool) -> Exit:
-    """List the active alarms of each site, and the state of its channels."""
+    """List the active alarms, and the channels that fail."""
     from provision.cli import operate
 
     return operate.test_channels(app, flags) if test else operate.show_alarms(app, flags)
@@ -177,7 +186,10 @@ def alarms(app: App, flags: Flags, test: bool) -> Exit:
 def replay(
     app: App, flags: Flags, files: tuple[str, ...], evidence: bool, poll: int | None
 ) -> Exit:
-    """Show whom the rules would have banned, from old log lines in FILE... (- for standard input)."""
+    """Show whom the rules would have banned in old logs.
+
+    FILE holds log lines; - is standard input.
+    """
     from provision.cli.offline import replays
 
     if bool(files) == evidence:
