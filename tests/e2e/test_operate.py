@@ -76,7 +76,7 @@ def test_status_reports_rejected_posts(deployed: LabSite) -> None:
 
     assert status.code == 2
     assert "note: fgt1: 1 post of the last 24 hours could not be read: see /var/" in status.out
-    assert "note: bh1: 1 request refused since the receiver's start (wrong token: 1)" in status.out
+    assert "note: bh1: 1 request refused since the ban host booted (wrong token: 1)" in status.out
     assert "fgt1" in deployed.run("status", "--json").out
     assert deployed.run("status", "--json").target("fgt1")["malformed"] == 1
 

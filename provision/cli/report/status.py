@@ -49,7 +49,8 @@ _LOST = {
     "limited": "banstitch_limited_total",
 }
 _FINDINGS = ("shield", "alarms", "attacked", "stale", "active")
-_SINCE = "since the receiver's start"
+# The receiver's counters are kept in /run, so they survive its restarts.
+_SINCE = "since the ban host booted"
 _JAIL = re.compile(JAIL_NAME)
 _WHY = {
     "refused_address": "address not allowed",

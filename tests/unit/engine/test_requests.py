@@ -143,7 +143,7 @@ def test_posts_in_vain_are_a_note_below_the_table_and_no_failure(
     assert said.out.splitlines()[2:] == [
         "note: fw1: 12 posts of the last 24 hours could not be read: "
         "see /var/log/banstitch/rejected.log on bh1",
-        "note: fw1: 1 post over the rate refused since the receiver's start: "
+        "note: fw1: 1 post over the rate refused since the ban host booted: "
         "see receiver_rate and receiver_burst",
     ]
 
