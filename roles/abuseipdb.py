@@ -40,7 +40,8 @@ class Settings(RoleSettings):
         Field(
             ge=1,
             le=1_000_000,
-            description="most reports of this site in a day (UTC); a free account may send 1000 in all",
+            description="maximum number of reports of this site per day (UTC); a free account may send"
+            " 1000 in all",
         ),
     ] = 1000
 

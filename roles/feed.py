@@ -55,7 +55,7 @@ class Settings(RoleSettings):
         Field(
             ge=5,
             le=3600,
-            description="least number of seconds between two fetches that events cause",
+            description="minimum number of seconds between two fetches that events cause",
         ),
     ] = 10
     feed_scope: Annotated[

@@ -65,12 +65,16 @@ class Settings(RoleSettings):
     share_ban_time: Annotated[
         Duration,
         Field(
-            description="longest time that a ban of a peer counts here, from the start of the ban"
+            description="longest time for which a ban of a peer counts here, from the start of the ban"
         ),
     ] = 86400
     share_limit: Annotated[
         int,
-        Field(ge=1, le=MOST, description="most bans to take from one peer; the latest are taken"),
+        Field(
+            ge=1,
+            le=MOST,
+            description="maximum number of bans to take from one peer; the latest are taken",
+        ),
     ] = 20_000
     share_minimum_sites: Annotated[
         int,

@@ -132,7 +132,7 @@ def read_log_line(text: str) -> LogLine:
     if at is None:
         at = _find_time(head)
     if not 0 <= at < _LATEST:
-        raise NotALogLine("names a time that no clock shows")
+        raise NotALogLine("has a time that does not exist")
     if not fortigate:
         device = _DEVICE.search(head)
         fortigate = (device[1] or device[2] or "").strip() if device else ""

@@ -103,6 +103,8 @@ def find_opening(windows: Windows, moment: datetime) -> datetime | None:
 
 
 def describe_opening(windows: Windows, moment: datetime) -> str:
-    """Return when the next of ``windows`` opens, such as ``Sat 2026-11-28 01:00 Europe/Berlin``."""
+    """Return when one of ``windows`` opens, such as ``opens Sat 2026-11-28 01:00 Europe/Berlin``."""
     opening = find_opening(windows, moment.replace(second=0, microsecond=0))
-    return f"{opening:%a %Y-%m-%d %H:%M} {opening.tzinfo}" if opening else "in no week from now"
+    if not opening:
+        return f"does not open within {_LOOK_AHEAD.days} days"
+    return f"opens {opening:%a %Y-%m-%d %H:%M} {opening.tzinfo}"

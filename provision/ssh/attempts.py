@@ -164,7 +164,7 @@ class Attempts:
         state, login = self._state, self._login
         if isinstance(broken, TooMuch):
             return causes.ConnectionClosed(
-                f"{login.where}: the connection was closed: {broken}", "look into the server's log"
+                f"{login.where}: the connection was closed: {broken}", "see the server's log"
             )
         many = "too many authentication failures" in state.message.lower()
         if state.method == "publickey" and (many or (self.count and not state.message)):
@@ -182,7 +182,7 @@ class Attempts:
         more = f" ({type(broken).__name__})" if broken and not expected else ""
         return causes.ConnectionClosed(
             f"{login.where}: the server closed the connection {after}{more}",
-            f"look into its log: whether {login.user} may log in there, and from this address",
+            f"see its log; check that {login.user} may log in there, and from this address",
         )
 
     def _build_too_many_keys(self, last: str) -> Unreachable:

@@ -207,7 +207,7 @@ def classify_handshake(
     detail = clean(str(error), login) if error and str(error) else "it closed the connection"
     return Unreachable(
         f"{login.where}: the key exchange failed: {detail}",
-        "run again; if it persists, look into the server's log",
+        "run again; if it persists, see the server's log",
     )
 
 

@@ -129,7 +129,7 @@ def _refuse_revoked(known: Known, blob: bytes, message: str) -> None:
         if line.blob == blob:
             raise HostKeyRefused(
                 f"{message} is revoked by {line}",
-                "do not log in there: whoever revoked it knows why; the host needs a new key",
+                "do not log in there: ask the person who revoked the key; the host needs a new one",
             )
 
 

@@ -153,7 +153,7 @@ class Settings(RoleSettings):
         AsciiSecret | None, Field(description="password to log in to the mail server")
     ] = None
     alarms_mail_minimum: Annotated[
-        Severity, Field(description="least severity of the alarms that are sent by mail")
+        Severity, Field(description="minimum severity of the alarms that are sent by mail")
     ] = "warning"
     alarms_webhooks: Annotated[
         tuple[Webhook, ...],
@@ -172,7 +172,7 @@ class Settings(RoleSettings):
     ] = ""
     alarms_syslog_minimum: Annotated[
         Severity,
-        Field(description="least severity of the alarms that are sent to the syslog server"),
+        Field(description="minimum severity of the alarms that are sent to the syslog server"),
     ] = "info"
     alarms_ca: Annotated[
         str, Field(description="more CAs to trust when alarms are sent, a PEM file on your machine")
@@ -205,14 +205,14 @@ class Settings(RoleSettings):
     alarms_poll_silence: Annotated[
         Duration,
         Field(
-            description="least time without a poll before a FortiGate counts as silent; four of its usual"
+            description="shortest time without a poll before a FortiGate counts as silent; four of its usual"
             " intervals must have passed as well"
         ),
     ] = 600
     alarms_post_silence: Annotated[
         Duration,
         Field(
-            description="least time without an event before a FortiGate counts as silent; three times its"
+            description="shortest time without an event before a FortiGate counts as silent; three times its"
             " longest silence must have passed as well"
         ),
     ] = 86400

@@ -133,7 +133,7 @@ class Settings(RoleSettings):
         Field(
             ge=2,
             le=100,
-            description="factor by which rule plain lengthens each further ban",
+            description="factor by which rule plain extends each further ban",
         ),
     ] = 2
     detection_increment_max: Annotated[

@@ -64,7 +64,7 @@ def list_health(state: State) -> Iterator[Family]:
     """Yield whether the receiver works."""
     is_up, is_degraded = not state.list_all_errors(), bool(state.list_losses())
     yield "banstitch_up", "gauge", "1 when the receiver can do all of its work", [({}, is_up)]
-    meaning = "1 when the receiver works but something is lost all the same"
+    meaning = "1 when the receiver works but loses something"
     yield "banstitch_degraded", "gauge", meaning, [({}, is_degraded)]
 
 
@@ -169,7 +169,11 @@ def list_peers(state: State) -> Iterator[Family]:
     state.imports.list_denied(time.time())
     families: tuple[tuple[str, str, Callable[[Peer], float]], ...] = (
         ("bans", "Bans of a peer that count here", state.imports.counts.__getitem__),
-        ("refused", "Bans of a peer of somebody who is spared", state.imports.refused.__getitem__),
+        (
+            "refused",
+            "Bans of a peer that do not count here, because this site spares the address",
+            state.imports.refused.__getitem__,
+        ),
         ("up", "1 while the bans of a peer count", state.imports.is_up),
         ("answer_seconds", "Epoch of its last answer, 0 for none", state.imports.read_last_answer),
     )

@@ -104,7 +104,7 @@ def test_unban_reports_a_ban_of_a_disabled_detection(deployed: LabSite) -> None:
     told = deployed.run("unban", ATTACKER, "--json").target("bh1")
 
     assert told["state"] == "ok"
-    off = "banned in banstitch-admin_login_failed, which is off; comes back when it is on"
+    off = "banned in banstitch-admin_login_failed, which is off; the ban returns if it is turned on"
     assert told["notes"] == [off]
 
 
@@ -119,7 +119,7 @@ def test_a_ban_without_effect_is_explained(site: LabSite) -> None:
     site.host.console(f"kill -CONT {pid}", check=True)
 
     assert hung.code == 1
-    assert "fail2ban does not answer; what was asked may still take effect" in hung.out
+    assert "fail2ban does not answer; the request may still take effect" in hung.out
     site.host.console("systemctl stop fail2ban", check=True)
     for verb in ("ban", "unban"):
         stopped = site.run(verb, ATTACKER)

@@ -109,7 +109,7 @@ def test_a_ban_is_denied_at_all_sites_until_its_site_leaves(sites: ThreeSites) -
         ("bh1", True),
         ("bh3", True),
     ]
-    assert "bans shared by other sites: bh1 0 (and 1 of somebody who is spared), bh3 1" in (
+    assert "bans shared by other sites: bh1 0 (and 1 that this site spares), bh3 1" in (
         sites.run("status", "-l", "bh2").out
     )
 

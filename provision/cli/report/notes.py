@@ -79,7 +79,7 @@ def _describe_peers(peers: Sequence[PeerState]) -> Iterator[str]:
     if good:
         each = [
             f"{peer['site']} {peer['bans']}"
-            + (f" (and {peer['refused']} of somebody who is spared)" if peer["refused"] else "")
+            + (f" (and {peer['refused']} that this site spares)" if peer["refused"] else "")
             for peer in good
         ]
         yield f"bans shared by other sites: {', '.join(each)}"

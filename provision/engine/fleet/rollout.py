@@ -41,7 +41,7 @@ def check_window(selected: Selected) -> str:
     if is_open(windows, now):
         return ""
     opens = describe_opening(windows, now)
-    return f"left alone: it is outside of its site_window, which opens {opens}; --now changes it anyway"
+    return f"left alone: it is outside of its site_window, which {opens}; --now changes it anyway"
 
 
 @dataclass

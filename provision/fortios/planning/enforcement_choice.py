@@ -41,7 +41,7 @@ def choose_enforcement(
         raise Failed(
             "no enforcement suits this FortiGate: " + "; ".join(_format_reasons(reasons)),
             "make one of them possible"
-            + (", or name a policy in enforcement all the same" if observed.manager else "")
+            + (", or set enforcement to policy anyway" if observed.manager else "")
             + ", or set enforcement to [none] to fetch the feed only",
         )
     choice, why = _choose_best(possible, desired, observed, record)

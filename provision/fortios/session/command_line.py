@@ -112,7 +112,7 @@ class CommandLine(Terminal):
             # an answer of a FortiGate or of a ban host may be in it: never show all of it
             what = f"{self._login.host}: {command[:80]!r} was never sent: {error}"
             raise Failed(
-                what, "report this: a name in the inventory or on a target is odd"
+                what, "a name in the inventory or on the FortiGate is unusual; report this as a bug"
             ) from None
 
     def _ask_here(self, command: str) -> str:

@@ -164,7 +164,10 @@ def unban_address(request: UnbanAddress) -> Unbanned:
         f"{network} was freed: attackers are banned by network"
         for network in sorted(around, key=str)
     ]
-    notes += [f"banned in {jail}, which is off; comes back when it is on" for jail in sorted(off)]
+    notes += [
+        f"banned in {jail}, which is off; the ban returns if it is turned on"
+        for jail in sorted(off)
+    ]
     if not freed and not off:
         notes.append("was not banned")
     running = {network for network, (jail, _) in zip(networks, found) if jail in request.jails}
@@ -190,7 +193,9 @@ def _read_all_bans(spool: str, jails: Sequence[str]) -> tuple[list[JailBan], lis
                 found += _read_jails(spool, [jail])
             except HostError:
                 path = find_ban_file(spool, jail)
-                notes.append(f"{path} is damaged: what that jail, which is off, holds is not known")
+                notes.append(
+                    f"{path} is damaged, so the bans of that jail, which is off, are not known"
+                )
     return found, notes
 
 
@@ -234,7 +239,7 @@ def _run_client(words: Sequence[str]) -> str:
     if done.status == 0:
         return done.output
     if done.status == 124:
-        raise HostError("fail2ban does not answer; what was asked may still take effect")
+        raise HostError("fail2ban does not answer; the request may still take effect")
     if done.status == 127:
         raise HostError("not deployed: fail2ban is not installed; run apply")
     if UNREACHED.search(done.output):

@@ -66,8 +66,8 @@ class Server:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise Busy(
-                        f"fail2ban has been too busy to answer for {PATIENCE} s: something asks it all"
-                        f" the time; find it with `ss -xp | grep {path}`, end it, then run again"
+                        f"fail2ban has been too busy to answer for {PATIENCE} s: another program keeps"
+                        f" it busy; find it with `ss -xp | grep {path}`, end it, then run again"
                     ) from None
                 time.sleep(PAUSE)
 

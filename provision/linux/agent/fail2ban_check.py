@@ -55,7 +55,7 @@ def check_fail2ban(
     with tempfile.TemporaryDirectory(prefix="banstitch-") as folder:
         shadow = os.path.join(folder, "fail2ban")
         if not os.path.isdir(real):
-            return f"{real} is not there; is the package fail2ban whole?"
+            return f"{real} is missing; reinstall the package fail2ban, then run again"
         shutil.copytree(real, shadow, symlinks=True)
         for path in leave_out:
             remove(shadow + path[len(real) :])

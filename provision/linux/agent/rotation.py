@@ -62,7 +62,7 @@ def store(path: str, wanted: dict[str, str]) -> None:
     """Replace the secrets in the file ``path``, and their digests beside it."""
     state = read_state(path)
     if state is None:
-        raise HostError(f"{path} is not there; run apply first")
+        raise HostError(f"{path} is missing; run apply first")
     text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
     host.write(path, text.encode(), state.mode, state.owner, state.group)
     digests.renew(path, wanted)

@@ -23,12 +23,12 @@ from provision.linux.agent.bans import call_action, must_be_deployed
 from provision.linux.agent.protocol.answers import ShieldSet
 from provision.linux.agent.protocol.requests import SetShield
 
-# Seconds that banstitch-rules has to obey.
+# Seconds that banstitch-rules has to apply an order.
 PATIENCE = 10.0
-LATE = "banstitch-rules has not obeyed yet; look at `systemctl status banstitch-rules`"
+LATE = "banstitch-rules has not applied it yet; see `systemctl status banstitch-rules`"
 NOBODY = (
-    "nobody has logged in lately as far as this host knows, so everybody is denied whom neither"
-    " detection_ignore nor shield_networks names; shield off ends that"
+    "this host knows of no recent login, so everybody is denied except detection_ignore and"
+    " shield_networks; shield off ends that"
 )
 
 

@@ -69,7 +69,7 @@ def open_tunnel(login: Login, hop: Login, take_hop: TakeHop) -> Tunnel:
             transport.close()  # it is broken, and may not know yet
     raise HopFailed(
         f"{login.where}: {hop.where} closes the connection when it is asked for one to the target",
-        "look into the log of its sshd",
+        "see the log of its sshd",
     )
 
 

@@ -44,7 +44,7 @@ def test_an_action_of_before_that_answers_in_words_is_believed(
 @pytest.mark.parametrize(
     ("ran", "told"),
     [
-        (Ran(124, "no end"), "fail2ban does not answer; what was asked may still take effect"),
+        (Ran(124, "no end"), "fail2ban does not answer; the request may still take effect"),
         (
             Ran(255, "ERROR Failed to access socket path: /x. Is fail2ban running?"),
             "fail2ban is not running",

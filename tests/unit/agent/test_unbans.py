@@ -93,7 +93,7 @@ def test_a_ban_in_a_jail_that_is_off_is_reported_and_its_file_stays(
     before = (Path(folder) / f"{OFF}.bans").read_bytes()
     assert unban(folder, "203.0.113.5") == {
         "changed": False,
-        "notes": [f"banned in {OFF}, which is off; comes back when it is on"],
+        "notes": [f"banned in {OFF}, which is off; the ban returns if it is turned on"],
     }
     assert (Path(folder) / f"{OFF}.bans").read_bytes() == before
     assert not fail2ban.told

@@ -193,9 +193,7 @@ def test_each_site_that_shares_its_bans_is_noted_and_each_that_does_not_answer()
         peer | {"site": "bh5", "answered": 0.0, "counts": False},
     ]
     good, silent, new = status.list_notes([SiteResult("ban1", (host(peers=peers),))])
-    assert good == (
-        "ban1: bans shared by other sites: bh2 7, bh3 0 (and 2 of somebody who is spared)"
-    )
+    assert good == ("ban1: bans shared by other sites: bh2 7, bh3 0 (and 2 that this site spares)")
     assert "site bh4 (group north) has not shared its bans since 2027-" in silent
     assert "site bh5 (group north) has not shared its bans yet, so they do not count" in new
 

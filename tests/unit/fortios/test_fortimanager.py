@@ -85,7 +85,7 @@ def test_auto_takes_no_policy_that_an_install_would_remove() -> None:
     with pytest.raises(Failed) as caught:
         plan_managed(ONLY_POLICIES, {}, Record())
     assert "not local_in: the next install of a policy package" in str(caught.value)
-    assert "name a policy in enforcement all the same" in str(caught.value)
+    assert "set enforcement to policy anyway" in str(caught.value)
 
 
 def test_auto_keeps_a_policy_that_is_already_ours() -> None:

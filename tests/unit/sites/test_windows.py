@@ -90,7 +90,7 @@ def test_a_clock_that_is_changed_opens_no_time_that_was_not_named(
     ],
 )
 def test_an_operator_is_told_when_a_window_opens(text: str, moment: str, opens: str) -> None:
-    assert describe_opening(parse_windows(text), at(moment)) == opens
+    assert describe_opening(parse_windows(text), at(moment)) == f"opens {opens}"
 
 
 @given(texts(), MOMENTS)

@@ -216,7 +216,7 @@ CASES = {
         Rules(steps=PASSWORD, closes_at="password"),
         causes.ConnectionClosed,
         "closed the connection during the check of the password",
-        "look into its log",
+        "see its log",
         ("password",),
         WITH_RIGHT,
     ),
