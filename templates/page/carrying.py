@@ -69,7 +69,7 @@ def unban(settings: Settings, act: Act) -> list[str]:
     if not said:
         said = ["%s had no ban of its own" % act.network]
     if still:
-        still.append("to free it all the same, allow it")
+        still.append("to free it anyway, allow it")
     shared = select_touching(read_imported(settings.shared, time.time()), wanted)
     return said + still + describe_shared(shared, wanted)
 

@@ -70,7 +70,7 @@ def test_bans_of_other_sites_are_found_with_where_they_come_from_and_what_to_do(
     assert "203.0.113.77 banned" in shown
     assert "203.0.113.0/24 bh2, bh3 sslvpn_login_failed/network" in shown
     assert "2096-10-02 07:06:40" in shown
-    assert "No unban here ends them. Only an allowance does, at this site." in shown
+    assert "An unban does not end them. Allow the address to spare it at this site." in shown
     assert "Unban 203.0.113.77" not in shown
     assert "Allow 203.0.113.77" in shown
     assert "2001:db8:1:2::5 banned" in text(browser.get("/address", q="2001:db8:1:2::5"))
@@ -201,7 +201,7 @@ def test_charts_count_bans_events_and_guesses_kept_out(page: Page) -> None:
     kinds = ("failure", "failure", "success")
     (page.folder / "logs" / "events.log").write_text("".join(line % (NOW, k) for k in kinds))
     shown = page.log_in("viewer").get("/figures").get_data(as_text=True)
-    assert re.search(r'aria-label="Bans a day[^"]*"(.|\n)*?<text[^>]*>1</text>', shown)
+    assert re.search(r'aria-label="Bans per day[^"]*"(.|\n)*?<text[^>]*>1</text>', shown)
     assert re.search(r"<th scope=row>\d\d h</th><td>2</td>", shown)
     assert re.search(r"<th scope=row>sslvpn_login_failed</th><td>6</td>", shown)
 

@@ -256,7 +256,7 @@ def test_a_picture_of_more_bans_than_are_read_says_from_when_on_it_is_true(
     assert [f"{day} 9|" in shown for day in days] == [True, True, False]
     assert f"{days[2]} 4|" in shown
     first = time.strftime("%Y-%m-%d %H:%M", time.gmtime(noon - 86400 * 2))
-    assert f"Those before {first} UTC are not counted here" in shown
+    assert f"Bans before {first} UTC are not counted here" in shown
 
 
 def test_the_page_warns_of_a_fortigate_that_does_not_fetch(
