@@ -40,7 +40,7 @@ _EXITS = {
     " not be read (`verify`, `status`); or new bans were over `receiver_ban_limit` (`status`).",
     Exit.USAGE: "The command line or the inventory is wrong. Nothing was contacted.",
     Exit.UNREACHABLE: "There is no session with a target: network, host key or login.",
-    Exit.HUNG_UP: f"SIGHUP: the terminal is gone. {_STOPPED}",
+    Exit.HUNG_UP: f"SIGHUP: the terminal was closed. {_STOPPED}",
     Exit.INTERRUPTED: f"Ctrl-C. {_STOPPED}",
     Exit.TERMINATED: f"SIGTERM. {_STOPPED}",
 }
