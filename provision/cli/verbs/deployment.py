@@ -115,7 +115,7 @@ def apply(
     waves: Waves,
     now: bool,
 ) -> Exit:
-    """Show a plan, ask, and make every target match it.
+    """Show a plan, ask, and change every target accordingly.
 
     With FILE, carry out the plan that was saved there, without a question.
     """
