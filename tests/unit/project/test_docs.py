@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from functools import cache, partial
 
@@ -31,9 +31,10 @@ from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, build_document
 from provision.sites.setting_errors import describe_range
 from provision.sites.settings import Role
-from provision.sites.site import list_roles
+from provision.sites.site import Site, list_roles
 from tests import PROJECT, pages
 from tests.plays import PLAYS
+from tests.unit.roles.full_site import full_site
 from tests.unit.roles.sample_site import sample_site
 
 DOCUMENTS = (
@@ -112,12 +113,13 @@ def test_the_settings_of_every_role_have_a_section(role: str) -> None:
     assert f"<!-- generated: settings {role} -->" in text("docs/settings.md")
 
 
-def test_everything_that_the_ban_host_gets_is_documented() -> None:
+@pytest.mark.parametrize("build", [sample_site, full_site])
+def test_everything_that_the_ban_host_gets_is_documented(build: Callable[[], Site]) -> None:
     page = section("docs/undo.md", "On the ban host")
     named = code(page)
     folders = tuple(path for path in named if path.endswith("/"))
     patterns = [path for path in named if "*" in path]
-    for resource in collect.render_resources(sample_site(), PLAYS):
+    for resource in collect.render_resources(build(), PLAYS):
         if isinstance(resource, Package | User | Service):
             assert resource.name in named
         elif isinstance(resource, File | Tokens | Directory):
