@@ -8,7 +8,7 @@ import roles.detection.role
 from provision.desired.share_certificates import make_authority
 from provision.sites.settings import Peer
 from provision.sites.site import Site
-from roles import abuseipdb, page, sharing
+from roles import abuseipdb, enforcement, page, sharing
 from roles.alarms import role as alarms
 from tests.unit.roles.sample_site import sample_site
 
@@ -16,7 +16,7 @@ HASH = f"scrypt:32768:8:1$0123456789abcdef01234567${'0f' * 64}"
 
 
 def full_site() -> Site:
-    """Return the sample site with a page, alarms, shared bans, reports and a database of networks."""
+    """Return the sample site with all services on its ban host, and all methods on its FortiGates."""
     certificate, key = make_authority("north")
     authority = {"north": {"certificate": certificate, "key": key}}
     site = sample_site(
@@ -43,7 +43,19 @@ def full_site() -> Site:
             "sharing": sharing.Settings.model_validate(
                 {"share_bans": ["north"], "share_ca": authority}
             ),
-        }
+        },
+        {
+            "enforcement": enforcement.Settings.model_validate(
+                {
+                    "enforcement": ["ssl_vpn", "local_in", "policy"],
+                    "enforcement_ipv6": True,
+                    "enforcement_local_in_interfaces": ["wan1"],
+                    "enforcement_policy_source_interfaces": ["wan1"],
+                    "enforcement_policy_destination_interfaces": ["any"],
+                    "enforcement_existing_sessions": "clear",
+                }
+            )
+        },
     )
     peers = (Peer("ban1", "192.0.2.10", 5443), Peer("ban2", "192.0.2.20", 5443))
     return replace(site, peers={"north": peers})
