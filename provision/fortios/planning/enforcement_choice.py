@@ -42,7 +42,7 @@ def choose_enforcement(
             "no enforcement suits this FortiGate: " + "; ".join(_format_reasons(reasons)),
             "make one of them possible"
             + (", or set enforcement to policy anyway" if observed.manager else "")
-            + ", or set enforcement to [none] to fetch the feed only",
+            + ", or set enforcement to none to fetch the feed only",
         )
     choice, why = _choose_best(possible, desired, observed, record)
     earlier = list(reasons)[: list(reasons).index(choice)]

@@ -157,7 +157,10 @@ class Lock:
             except BlockingIOError:
                 os.close(descriptor)
                 if time.monotonic() > deadline:
-                    raise HostError(f"another run has held this host for {PATIENCE} s") from None
+                    raise HostError(
+                        f"another run has been at work on this host for {PATIENCE} s;"
+                        " run again when it has ended"
+                    ) from None
                 time.sleep(0.1)
                 continue
             # A teardown may have removed the directory while we waited for it.
