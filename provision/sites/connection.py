@@ -227,7 +227,7 @@ def _parse_count(value: object) -> int:
 def _parse_seconds(value: object) -> float:
     seconds = _read_number(value, LONGEST_TIMEOUT)
     if seconds is None:
-        raise _WrongValue("must be a time-out", f"write whole seconds, from 1 to {LONGEST_TIMEOUT}")
+        raise _WrongValue("must be a timeout", f"write whole seconds, from 1 to {LONGEST_TIMEOUT}")
     return float(seconds)
 
 

@@ -53,7 +53,7 @@ def review(context: Context, shown: Shown) -> Iterator[str]:
 def _warn_of_lockout(
     detection: Enabled, path: str, attributes: Mapping[str, str], limit: str, seconds: str
 ) -> Iterator[str]:
-    """Warn if lock-outs keep an address from failing as often as the threshold requires."""
+    """Warn if lockouts keep an address from failing as often as the threshold requires."""
     words = attributes.get(limit, "0"), attributes.get(seconds, "0")
     attempts, locked = (int(word) if word.isdigit() else 0 for word in words)
     if not attempts or not locked:

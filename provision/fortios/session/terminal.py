@@ -265,7 +265,7 @@ class Terminal(FortinetSSH):
         """Give the session up; return the error."""
         self.alive = False
         if prompts.is_idle_timeout(self._transcript.read_text()):
-            what += " after an idle time-out"
+            what += " after an idle timeout"
         where = f"{self._login.host} ({self._login.address}:{self._login.port})"
         if not self.changing:
             return Unreachable(f"{where} {what}; nothing was being changed")

@@ -113,7 +113,7 @@ def test_a_fortigate_that_ends_an_idle_session_is_not_changed(wire: Wire) -> Non
     before = fortigate.show()
     session, made = repeated.observed()
     wire.log_out()
-    with pytest.raises(Unreachable, match="idle time-out; nothing was being changed"):
+    with pytest.raises(Unreachable, match="idle timeout; nothing was being changed"):
         session.apply(made)
     assert fortigate.show() == before
     assert repeated.apply(Record()).changes
