@@ -107,7 +107,7 @@ class Keeper:
                 if not stopping:
                     self._look_over(time.time())
             except Exception:  # the file must go on being written
-                self._log.exception("cannot look over the bans")
+                self._log.exception("cannot check the bans")
             began = time.monotonic()
             written = not self._changed.is_set() or self.write_now()
             self._attempt(self._audit.write)

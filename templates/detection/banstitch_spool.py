@@ -115,7 +115,7 @@ def read_content(path: str) -> bytes:
     with open(descriptor, "rb") as stream:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
-            raise OSError(errno.EINVAL, "not a file of bans", path)
+            raise OSError(errno.EINVAL, "not a ban file", path)
         return stream.read()
 
 

@@ -102,7 +102,7 @@ def unallow(settings: Settings, act: Act, now: float) -> list[str]:
     is_own = known.by == BY + act.by
     is_of_page = known.by.startswith(BY)
     if not is_own and not (is_of_page and settings.users[act.by].role == ADMIN):
-        raise Refused("%s was allowed by %s: you cannot take that back" % (act.network, known.by))
+        raise Refused("%s was allowed by %s: you cannot end that" % (act.network, known.by))
     write_all(settings.spool, [a for a in allowances if a.network != act.network])
     note_in_audit(settings.spool, act)
     return ["%s is no longer allowed" % act.network]

@@ -188,7 +188,7 @@ def sort_bans(jails: Mapping[str, Sequence[Ban]]) -> list[Entry]:
             [*awake.values(), *asleep.values()], key=lambda entry: make_sort_key(entry.address)
         )
     except (OSError, ValueError) as error:
-        raise Unavailable("a file of bans holds something else than addresses") from error
+        raise Unavailable("a ban file holds something other than addresses") from error
 
 
 def select_live(entries: Sequence[Entry], now: float, is_quiet: bool) -> list[Entry]:

@@ -95,7 +95,7 @@ class Bans:
             except OSError:
                 silent = float("inf")
             if silent > MAINTAINED:
-                raise Unavailable("fail2ban does not look after %s: is it running?" % jail)
+                raise Unavailable("fail2ban does not maintain %s: check that it runs" % jail)
 
 
 def load_whole(read: Callable[[], str]) -> Any:

@@ -124,7 +124,7 @@ def find_hindrance(event: Event, detection: Detection, kind: str) -> str:
         return "a login that somebody may have typed"
     where = detection.success_where if is_login else detection.where
     unmet = find_unmet(event, where, is_login) if where and kind != LOCKOUT else ""
-    return "its %s is none that counts" % unmet if unmet else ""
+    return "its %s is not one that counts" % unmet if unmet else ""
 
 
 def judge_address(
@@ -217,7 +217,7 @@ def read_address(find: Find, name: str, around: str) -> str | None:
 def read_behind(event: Event) -> Fields:
     """Return all fields, for what decides and stands behind typed text."""
     if not event.ways:
-        raise Malformed("what decides stands behind a user name, in a line without a clear end")
+        raise Malformed("the deciding fields follow a user name, in a line without a clear end")
     return event.ways[0]
 
 

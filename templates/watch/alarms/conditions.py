@@ -108,7 +108,7 @@ def list_conditions(facts: Facts, memory: Memory, limits: Limits) -> Iterator[Co
     """Yield what is wrong now."""
     if facts.receiver is None:
         if facts.steady > STALE:
-            text = "the receiver does not run: no event is taken, and FortiGates get no list"
+            text = "the receiver does not run: no event is taken, and FortiGates get no feed"
             yield Condition("receiver", CRITICAL, text)
     else:
         yield from _judge_receiver(facts.receiver, limits)
@@ -143,7 +143,7 @@ def _judge_receiver(receiver: ReceiverFacts, limits: Limits) -> Iterator[Conditi
     for folder, free in receiver.room.items():
         if free < LITTLE_ROOM:
             severity, grade = (CRITICAL, 1) if free < NO_ROOM else (WARNING, 0)
-            text = "the disk of %s is filling: %.0f %% are free" % (folder, 100 * free)
+            text = "the disk of %s is filling: %.0f %% is free" % (folder, 100 * free)
             yield Condition("disk:" + folder, severity, text, grade)
     if limits.burst and receiver.banned >= limits.burst:
         text = "a burst of bans: %d new ones within the last hour" % receiver.banned
@@ -162,7 +162,7 @@ def _judge_fortigate(
     silent = facts.now - max(known.last_poll, receiver.started)
     if silent > rhythms.find_poll_limit(polls, limits.refresh[name], limits.poll_silence):
         since = "for " + format_span(facts.now - known.last_poll) if known.last_poll else "yet"
-        text = "%s has not fetched the list %s: it does not learn of new bans" % (name, since)
+        text = "%s has not fetched the feed %s: it does not get new bans" % (name, since)
         yield Condition("polls:" + name, CRITICAL, text)
     silent = facts.now - known.last_event
     if known.last_event and silent > rhythms.find_post_limit(posts, limits.post_silence):
@@ -205,7 +205,10 @@ def _judge_rules(facts: Facts) -> Iterator[Condition]:
     """Yield logins after failures, users under attack, and the shield."""
     for alarm in facts.known.alarms:
         user = spell_typed(alarm.user) or "somebody"
-        text = "%s logged in from %s at %s after %d failures: if that was not the user, act now"
+        text = (
+            "%s logged in from %s at %s after %d failures: if that was not the user, change the password"
+            " and end the session"
+        )
         text %= (user, spell_typed(alarm.address), format_time(alarm.at), alarm.failures)
         key = "login:%d:%s" % (alarm.at, spell_typed(alarm.address))
         yield Condition(key, CRITICAL, text, once=True)
@@ -223,7 +226,7 @@ def _judge_rules(facts: Facts) -> Iterator[Condition]:
 def _judge_jump(now: float, memory: Memory) -> Iterator[Condition]:
     at, seconds = memory.jumped
     if at and 0 <= now - at < RECENT:
-        text = "the clock of this host was set by %s at once" % format_span(abs(seconds))
+        text = "the clock of this host was set forward or back by %s" % format_span(abs(seconds))
         yield Condition("jump", WARNING, text)
 
 
@@ -233,7 +236,7 @@ def _judge_others(facts: Facts) -> Iterator[Condition]:
         text %= (facts.drift.changes, format_time(facts.drift.at))
         yield Condition("drift", WARNING, text)
     for channel, error in facts.failing.items():
-        text = "alarms do not get through by %s: %s" % (channel, error)
+        text = "alarms cannot be sent by %s: %s" % (channel, error)
         yield Condition("channel:" + channel, WARNING, text)
     for group, site in facts.silent:
         yield Condition(
@@ -245,6 +248,4 @@ def _judge_others(facts: Facts) -> Iterator[Condition]:
         text = "bans are not reported to AbuseIPDB: " + facts.unreported
         yield Condition("abuseipdb", WARNING, text)
     if facts.heartbeat:
-        yield Condition(
-            "heartbeat", WARNING, "the heartbeat does not get through: " + facts.heartbeat
-        )
+        yield Condition("heartbeat", WARNING, "the heartbeat cannot be sent: " + facts.heartbeat)

@@ -35,7 +35,7 @@ def test_health_says_when_fail2ban_has_stopped_and_the_feed_goes_on(
 ) -> None:
     os.utime(receiver.alive, (time.time() - silent,) * 2)
     assert receiver.get("/healthz").status_code == 503
-    assert "is it running" in receiver.get("/healthz").text
+    assert "check that it runs" in receiver.get("/healthz").text
     assert receiver.feed().status_code == 200
     receiver.alive.touch()
     assert receiver.get("/healthz").status_code == 200
@@ -51,7 +51,7 @@ def test_health_looks_after_every_jail(tmp_path: Path) -> None:
         (receiver.spool / f"{name}.alive").touch()
     assert receiver.get("/healthz").json["reasons"] == []
     (receiver.spool / "two.alive").unlink()
-    reasons = ["fail2ban does not look after two: is it running?"]
+    reasons = ["fail2ban does not maintain two: check that it runs"]
     assert receiver.get("/healthz").json["reasons"] == reasons
 
 

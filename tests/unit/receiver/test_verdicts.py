@@ -48,7 +48,7 @@ def test_upper_and_lower_case_make_no_difference_to_a_condition(
 ) -> None:
     receiver = Receiver(tmp_path, detections=[DETECTION | {"where": {"reason": [pattern]}}])
     assert outcome(receiver, "0101039426", ATTACKER, said)[1]["outcome"] == "taken"
-    unmet = {"outcome": "ignored", "reason": "its reason is none that counts"}
+    unmet = {"outcome": "ignored", "reason": "its reason is not one that counts"}
     assert outcome(receiver, "0101039426", ATTACKER, "proposal") == (200, unmet)
 
 

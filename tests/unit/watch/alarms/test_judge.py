@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from watch.alarms.conditions import Condition
 from watch.alarms.judge import Active, Message, judge
 
-WARNING = Condition("disk:/x", "warning", "9 % are free")
-WORSE = Condition("disk:/x", "critical", "2 % are free", 1)
+WARNING = Condition("disk:/x", "warning", "9 % is free")
+WORSE = Condition("disk:/x", "critical", "2 % is free", 1)
 LOGIN = Condition("login:1:a", "critical", "bob logged in", once=True)
 
 
@@ -25,7 +25,7 @@ def run(*looks: tuple[float, Sequence[Condition]], unknown: str = "") -> list[Me
 def test_a_condition_is_reported_when_it_begins_and_when_it_ends() -> None:
     looks = [(at, [WARNING]) for at in (100.0, 105.0, 110.0)]
     begin, end = run(*looks, (115, []), (140, []), (145, []))
-    assert (begin.at, begin.is_over, begin.text) == (100, False, "9 % are free")
+    assert (begin.at, begin.is_over, begin.text) == (100, False, "9 % is free")
     assert (end.at, end.is_over, end.lasted) == (140, True, 10)
 
 

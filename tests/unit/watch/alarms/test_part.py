@@ -107,7 +107,7 @@ def test_a_mail_server_that_never_ends_is_a_failed_channel(
     assert active is not None
     texts = {alarm.key: alarm.text for alarm in active.alarms}
     assert texts["channel:mail"] == (
-        "alarms do not get through by mail: the server takes longer than 0.1 seconds"
+        "alarms cannot be sent by mail: the server takes longer than 0.1 seconds"
     )
 
 
