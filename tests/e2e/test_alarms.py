@@ -260,7 +260,7 @@ def test_each_alarm_arrives_once_and_its_end_too(alarmed: Alarmed) -> None:
     assert active["full"].startswith("the feed is full: 1")
     assert "%3C%21channel%3Ebob logged in from 198.51.150.7" in alarmed.mails.text
     assert "<!channel>" not in alarmed.mails.text + "".join(alarmed.syslogs.lines)
-    assert "fgt1 has not fetched the list for 3 d" in alarmed.mails.text
+    assert "fgt1 has not fetched the feed for 3 d" in alarmed.mails.text
     assert any("alarm=burst state=active" in line for line in alarmed.syslogs.lines)
     assert alarmed.beats.beats == beats
     stale = site.run("status", "--stale", "1h")
