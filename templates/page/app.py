@@ -61,6 +61,7 @@ def create_app(settings: Settings, state: State | None = None) -> Application:
     """Return the application for some settings."""
     app = Application(state or State(settings))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
+    app.before_request(lambda: refuse_unknown_length(app.banstitch))
     app.after_request(add_headers)
     add_errors(app)
     app.add_url_rule(LIVE_PATH, "live", lambda: Response("ok\n", mimetype="text/plain"))
@@ -68,6 +69,13 @@ def create_app(settings: Settings, state: State | None = None) -> Application:
     add_forms(app)
     add_pages(app)
     return app
+
+
+def refuse_unknown_length(state: State) -> Response | None:
+    """Refuse a body in chunks, which no browser sends: Werkzeug before 2.3 reads it without a limit."""
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
+        return views.refuse(state, 411, "This request does not say how long it is.")
+    return None
 
 
 def add_headers(response: Response) -> Response:

@@ -16,6 +16,9 @@ from page.access import drop_ambiguous
 class Worker(ReceiverWorker):
     """One process of the page."""
 
+    def begin_work(self, state: object) -> None:
+        """Begin nothing: the page only answers."""
+
     def handle_request(
         self, listener_name: Any, req: Any, sock: Any, addr: SocketAddress
     ) -> object:

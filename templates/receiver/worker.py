@@ -39,6 +39,9 @@ MOST_WAITING = 512
 # Seconds for a request, and for the whole exchange: a full feed over a slow line takes a while.
 TO_ASK = 10
 TO_END = 60
+# Bytes that are read after the head of a request: the largest body many times over. gunicorn sets no limit to
+# the length of a chunk or of a line before one, and while bytes arrive no other connection gets its turn.
+MOST_BYTES = 1 << 20
 
 
 def block_sigterm() -> None:
@@ -137,19 +140,23 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
         unblock_sigterm()
 
     def load_wsgi(self) -> None:
-        """Load the application, and start to resolve names and to write facts."""
+        """Load the application, and begin its other work."""
         super().load_wsgi()
         state = self.wsgi.banstitch
         self.peers = state.peers
-        for name in state.names.names:
-            gevent.spawn(keep_up_to_date, state.names, name, limit_time, gevent.sleep)
-        gevent.spawn(keep_facts, state, gevent.sleep)
+        self.begin_work(state)
         self.wsgi = send_full_packets(self.wsgi)
         self.listeners = {listener: Listener(listener.getsockname()) for listener in self.sockets}
         if self.encrypt:
             # if the worker waited for its first client, a file damaged before would leave it without one
             with contextlib.suppress(OSError):
                 self.encrypt.refresh()
+
+    def begin_work(self, state: Any) -> None:
+        """Start to resolve names and to write facts."""
+        for name in state.names.names:
+            gevent.spawn(keep_up_to_date, state.names, name, limit_time, gevent.sleep)
+        gevent.spawn(keep_facts, state, gevent.sleep)
 
     def handle(self, listener: Any, client: Any, addr: SocketAddress) -> None:
         """Serve one connection, within the time limits."""
@@ -193,6 +200,7 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
             ask.close()
         # gunicorn trusts a header of this name, and fails with a traceback at an invented one
         req.headers[:] = [header for header in req.headers if header[0] != "SCRIPT_NAME"]
+        limit_bytes(req.unreader, MOST_BYTES)
         try:
             return super().handle_request(listener_name, req, sock, addr)
         except StopIteration:  # answered
@@ -201,6 +209,19 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
             raise
+
+
+def limit_bytes(unreader: Any, most: int) -> None:
+    """Let a request have ``most`` more bytes; after them it ends, as if its client had gone."""
+    receive, left = unreader.chunk, most
+
+    def receive_some() -> bytes:
+        nonlocal left
+        data: bytes = receive()
+        left -= len(data)
+        return data if left >= 0 else b""
+
+    unreader.chunk = receive_some
 
 
 def limit_time(seconds: float) -> Any:

@@ -90,6 +90,7 @@ def test_a_help_desk_frees_addresses_and_nobody_does_more_than_their_role(
     freed_in_three_clicks(site, browser)
     allowed_and_taken_back(site, support)
     flooded(site)
+    assert "Traceback" not in site.host.console("journalctl -u banstitch-page").stdout
 
     # the right password does not help after a flood of wrong ones
     for _ in range(10):

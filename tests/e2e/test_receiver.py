@@ -7,7 +7,7 @@ import itertools
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,8 @@ from tests.e2e.receiver_site import Deployed, Traffic, open_connection
 pytestmark = pytest.mark.lab
 ATTACKERS = tuple(f"127.0.2.{n}" for n in range(1, 101))
 IDLE = 3000
+# Bytes: several times of what the buffers of a connection hold.
+FLOOD = 32 << 20
 # linux/tcp.h; Python has no name for it
 TCP_REPAIR = 19
 
@@ -87,6 +89,24 @@ def test_a_body_of_the_fortigate_that_never_ends_keeps_nobody_else_out(deployed:
             attack.enter_context(open_connection(deployed.peer, "127.0.2.1", head.encode()))
         events = run(deployed.peer, deployed.events(200), at_once=8, patience=10)
     assert events.statuses == {200: 200}
+
+
+@pytest.mark.parametrize("body", [b"", b"fffffff\r\n"], ids=["a line", "a chunk"])
+def test_a_fortigate_that_never_stops_sending_is_cut_off_and_keeps_no_worker_busy(
+    deployed: Deployed, body: bytes
+) -> None:
+    head = (
+        "POST /receive-logs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        f"X-Banstitch-Token: {deployed.token}\r\n\r\n"
+    )
+    sent = 0
+    with socket.create_connection(deployed.peer) as flood, suppress(OSError):
+        flood.sendall(head.encode() + body)
+        while sent < FLOOD:
+            sent += flood.send(b"0" * 65536)
+    assert sent < FLOOD
+    events = run(deployed.peer, deployed.events(20), at_once=1)
+    assert events.statuses == {200: 20}
 
 
 def test_a_restart_of_the_receiver_refuses_no_event_and_no_poll(deployed: Deployed) -> None:
