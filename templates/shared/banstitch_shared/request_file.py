@@ -16,8 +16,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 
-# Bytes of a request, and requests of one run.
-LONGEST, AT_ONCE = 1000, 200
+# Bytes of a request, of which a reason of 150 characters takes up to 1200, and requests of one run.
+LONGEST, AT_ONCE = 2000, 200
 # Names that one run looks at; what is left starts the next one.
 MOST_NAMES = 2000
 # Seconds for which a file may be being written.

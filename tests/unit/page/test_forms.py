@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import pytest
+from banstitch_shared.request_file import take_requests
 from page import requests
 from page.acts import Act, read_act
 
@@ -23,6 +25,14 @@ def test_a_form_becomes_a_request_with_its_author(page: Page, name: str) -> None
     assert answer.headers["Location"] == f"/done/{asked['id']}?network=2001:db8::5"
     act = read_act(json.dumps(asked).encode())
     assert act == Act(asked["id"], "allow", "2001:db8::5", 28800, name, "K\u00fcnde rief an")
+
+
+@pytest.mark.parametrize("letter", ["x", "\u0436", "\u96fb", "\U0001f600"])
+def test_root_takes_the_longest_reason_in_any_script(page: Page, letter: str) -> None:
+    why = letter * 150
+    page.log_in("admin").act("allow", "2001:db8:1111:2222:3333:4444:5555:6666", why=why)
+    (text,) = take_requests(page.settings.requests, os.getuid())
+    assert read_act(text).why == why
 
 
 def test_a_viewer_sees_no_form_and_cannot_act(page: Page) -> None:
