@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from receiver.names import Names
     from receiver.settings import Config, ShareConfig
 
-# Bytes of the file of people who logged in.
-_MOST_TRUSTED = 64 << 20
+# Bytes of the file of people who logged in, which holds at most 100,000 sources.
+_MOST_TRUSTED = 8 << 20
 # Addresses of which it is remembered whether they are spared.
 _MOST_JUDGED = 200_000
 
@@ -98,6 +98,8 @@ class Spared:
 
     def _judge(self, address: str) -> str:
         first = ipaddress.ip_address(address.partition("/")[0])
+        if "/" in address and sources.is_shared(int(first)):
+            return "a network of many IPv4 hosts"  # anybody's, and some of them may be spared
         return (
             self._networks.find_overlap(address)
             or sources.REFUSED.find_overlap(address)

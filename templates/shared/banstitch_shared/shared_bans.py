@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import io
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -48,8 +49,9 @@ LEAST_BITS = {4: 24, 6: 48}
 # Seconds after which the bans of a peer that does not answer count no longer, and between two questions.
 STALE, PAUSE = 100.0, 15.0
 _LATEST = 1e12
-# Bytes of the file of what the receiver denies for peers.
+# Bytes and lines of the file of what the receiver denies for peers; the latest bans come first.
 _LARGEST_IMPORTED = 64 << 20
+MOST_IMPORTED = 300_000
 _TIME = re.compile(r"[0-9]{1,13}")
 _JAIL = re.compile(JAIL_NAME + r"\Z")
 
@@ -187,7 +189,8 @@ def read_imported(path: str, now: float) -> Iterator[Imported]:
     The receiver's user may have written anything. A wrong line ends the list.
     """
     with contextlib.suppress(OSError, ValueError):
-        for line in io.BytesIO(read_small_file(path, _LARGEST_IMPORTED) if path else b""):
+        lines = io.BytesIO(read_small_file(path, _LARGEST_IMPORTED) if path else b"")
+        for line in itertools.islice(lines, MOST_IMPORTED):
             address, end, start, jail, sites = line.decode("ascii").rstrip("\n").split(" ")
             until, since = _read_time(end), _read_time(start)
             if until > now:

@@ -21,7 +21,7 @@ from banstitch_shared.untrusted import read_small_file
 from watch.abuseipdb.queue import WINDOW, Report
 
 # Bytes of the file of people who logged in.
-_MOST_TRUSTED = 64 << 20
+_MOST_TRUSTED = 8 << 20
 
 
 class Bans:

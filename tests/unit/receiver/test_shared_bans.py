@@ -127,6 +127,8 @@ def test_a_ban_that_the_peer_no_longer_offers_leaves_the_feed(site: Site) -> Non
         "2001:db8:9::1",
         "2002:a00:1::/48",  # 6to4 of 10.0.0.1
         "64:ff9b::a00:1",  # NAT64 of 10.0.0.1
+        "64:ff9b::2d01:0/112",  # NAT64 of a network around a host of the inventory
+        "2001:0:808:808:0:efff:d2fe:0/112",  # Teredo of the same
     ],
 )
 def test_a_peer_cannot_ban_whom_nobody_bans(site: Site, address: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from banstitch_shared import shared_bans
-from banstitch_shared.shared_bans import SharedBan, select_offered
+from banstitch_shared.shared_bans import SharedBan, read_imported, select_offered
 
 JAIL = "banstitch-sslvpn_login_failed"
 
@@ -45,3 +46,12 @@ def test_a_site_with_very_many_bans_keeps_no_more_in_memory_than_it_offers(
     tracemalloc.stop()
     assert len(offered) == 100
     assert most < 300_000
+
+
+def test_of_what_the_receivers_user_wrote_no_more_is_read_than_a_feed_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_bans, "MOST_IMPORTED", 3)
+    path = tmp_path / "denied"
+    path.write_text(f"45.9.9.9 9999999999 1 {JAIL} a\n" * 5)
+    assert len(list(read_imported(str(path), 0.0))) == 3
