@@ -28,6 +28,10 @@ from provision.ssh.packets import LoginState
 AskCode = Callable[[Login, str], str]
 Kind = Literal["password", "code", "new password", "unknown"]
 
+# Characters at the end of a prompt that are looked at. The question stands there, and the expressions below
+# take a quadratic time.
+_LONGEST = 2000
+
 # Names are no hint: a host may be called token-gw, a user otp.
 _NAMES = re.compile(r"\S+@\S+|\bfor [`'\"]?\S+")
 
@@ -35,7 +39,7 @@ _NAMES = re.compile(r"\S+@\S+|\bfor [`'\"]?\S+")
 _NEW_PASSWORD = re.compile(
     r"\b(re-?type|re-?enter|repeat|confirm)\b.*\bpass|\b(new|current)\b.*\bpass(word|phrase)"
     r"|\b(neue|aktuelle|derzeitige)s?\b.*(passwort|kennwort)|\b(passwort|kennwort)\b.*wiederhol"
-    r"|nouveau.*mot de passe|mot de passe.*\bactuel|\bnuev[ao].*contrase|contrase\w+.*\bactual\b"
+    r"|nouveau.*mot de passe|mot de passe.*\bactuel|\bnuev[ao].*contrase|contrase.*\bactual\b"
     r"|\bnuova.*password|\bnova.*senha|nieuwe?.*wachtwoord|нов\w+ парол"
     r"|新しい.*パスワード|新(的)?(密码|口令)",
     re.DOTALL,
@@ -58,7 +62,8 @@ def classify(prompt: str, echo: bool) -> Kind:
 
     A password is never visible, so a prompt with echo asks for a code or is unknown.
     """
-    text = _NAMES.sub(" ", unicodedata.normalize("NFC", prompt).casefold())
+    text = unicodedata.normalize("NFC", prompt[-_LONGEST:]).casefold()
+    text = _NAMES.sub(" ", text)
     if _NEW_PASSWORD.search(text):
         return "new password"
     if _CODE.search(text):

@@ -22,7 +22,9 @@ from receiver.sources import find_embedded, parse_address
 Find = Callable[[str], Optional[str]]
 LOG_ID = re.compile(r"[0-9]{1,10}\Z", re.ASCII)
 # ui=ssh(192.0.2.1), or ui=192.0.2.1 where FortiOS locks an address out
-INSIDE = re.compile(r"(?:[A-Za-z]{1,20}\(([0-9A-Fa-f.:]{2,45})\)|([0-9a-f.:]*[.:][0-9a-f.:]*))\Z")
+INSIDE = re.compile(
+    r"(?:[A-Za-z]{1,20}\(([0-9A-Fa-f.:]{2,45})\)|(?=[0-9a-f]{0,4}[.:])([0-9a-f.:]{2,45}))\Z"
+)
 
 
 class Detection(NamedTuple):

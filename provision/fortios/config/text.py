@@ -30,6 +30,8 @@ _PLAIN = re.compile(r"""[^"'\\]*+""")
 _BARE = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 _BLANKS = re.compile(r"[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# From the first CR only: otherwise many CRs without a newline take a quadratic time.
+LINE_END = re.compile(r"(?<!\r)\r+\n")
 
 
 class ParseError(ValueError):
@@ -190,7 +192,7 @@ def parse(text: str) -> Tree:
         ParseError: ``text`` is not FortiOS CLI.
     """
     stack = [_Open("", "", 0)]
-    for line, comment, words in _split_lines(re.sub(r"\r+\n", "\n", text)):
+    for line, comment, words in _split_lines(LINE_END.sub("\n", text)):
         if words:
             _read_line(stack, line, words)
         else:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from provision.fortios.config.text import LINE_END
+
 HOST = r"[-\w.~]+"
 # the last line of a terminal that waits for a command: HOST # , HOST (Primary) # , HOST(x) (y) $
 _FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) ?\Z")
@@ -49,7 +51,7 @@ def clean(received: str) -> str:
     """Return terminal output as lines, without pagers, colors and the first drafts of redrawn lines."""
     plain = _ESCAPE.sub("", _PAGER.sub("", _COLOUR.sub("", received)))
     plain = _REDRAWN.sub(lambda line: _merge_redrawn(line[0]), plain)
-    return _UNWIPED.sub("", re.sub(r"\r+\n", "\n", plain).replace("\r", ""))
+    return _UNWIPED.sub("", LINE_END.sub("\n", plain).replace("\r", ""))
 
 
 def _merge_redrawn(line: str) -> str:
@@ -249,4 +251,4 @@ def _strip_prompt(answer: str, prompt: str) -> str:
     """Return ``answer`` without a prompt that a message hides in its last line."""
     stripped = answer.rstrip("\n")
     head, _, last = stripped.rpartition("\n")
-    return head.rstrip("\n") if re.search(rf"{prompt} ?\Z", last) else stripped
+    return head.rstrip("\n") if re.search(rf"{prompt} ?\Z", last[-_TAIL:]) else stripped

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provision.fortios.config.text import Note, parse
 from provision.fortios.session import prompts
 from provision.fortios.session.transcript import PROMPTS, SHORT, Transcript
 
@@ -85,3 +86,19 @@ def test_a_prompt_full_of_brackets_is_matched_at_once() -> None:
     # each way to pair the brackets was tried, 2 ** 5000 of them
     assert not PROMPT.search("FGT " + "(x)" * 5000 + "!")
     assert PROMPT.search("FGT (x) (y(z)) #")
+
+
+# Each of these took minutes, during which no other thread of a run got its turn.
+
+
+def test_carriage_returns_without_an_end_are_read_at_once() -> None:
+    text = "fgt # get x\n" + "\r" * (1 << 20)
+    assert prompts.clean(text + "y\r\r\n") == "fgt # get x\ny\n"
+    assert parse("#" + "\r" * (1 << 20)) == (Note("#", 1),)
+
+
+def test_a_line_of_what_might_be_prompts_is_an_answer() -> None:
+    line = "fgt (" * 100_000 + ")" * 500_000
+    pattern = prompts.make_prompt_pattern("fgt #")
+    text = f"fgt # get x\n{line}\nfgt # "
+    assert prompts.split_answers(text, pattern, ["get x"]) == (line,)

@@ -63,3 +63,12 @@ def test_a_python_that_takes_leading_zeros_for_decimal_does_not_make_us_ban_a_gu
     for address in lenient:
         assert outcome(receiver, "0101039426", address) == (400, None)
     assert outcome(receiver, "0101039426", ATTACKER)[1]["outcome"] == "taken"
+
+
+@pytest.mark.parametrize("ui", ["." * 60000 + "x", "0" * 60000, ":" * 60000, "1." * 30000])
+def test_a_field_that_only_looks_like_an_address_is_refused_at_once(
+    tmp_path: Path, ui: str
+) -> None:
+    receiver = Receiver(tmp_path, detections=[DETECTION | {"address_inside": "ui"}])
+    answer = receiver.post(f"banstitch logid=39426 devid=F remip= srcip= ui={ui} status= reason=\n")
+    assert answer.json["events"][0]["reason"] == "the event names no address"

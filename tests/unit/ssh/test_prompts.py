@@ -82,3 +82,8 @@ def test_a_code_may_be_asked_for_with_echo(prompt: str) -> None:
 @given(st.text(max_size=300))
 def test_no_prompt_with_echo_is_given_a_password(prompt: str) -> None:
     assert classify(prompt, echo=True) in ("code", "new password", "unknown")
+
+
+@pytest.mark.parametrize("word", ["a", "retype ", "new ", "contrasen", "nuova", "for "])
+def test_a_prompt_as_long_as_a_packet_is_classified_by_its_end_at_once(word: str) -> None:
+    assert classify(word * (200_000 // len(word)) + "\n" * 2000 + "Password:", False) == "password"
