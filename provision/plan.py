@@ -34,6 +34,8 @@ State = Literal["ok", "changed", "differs", "failed", "unreachable", "skipped"]
 Kind = Literal["linux", "fortios"]
 # The version of the JSON form.
 FORMAT = 1
+# Pairs of lines that are compared for a diff; so many take some seconds at worst.
+MOST_COMPARED = 10**9
 # A plan as JSON data.
 Document = dict[str, Any]
 
@@ -198,12 +200,16 @@ def format_plan(plan: TargetPlan) -> str:
 
 
 def unified_diff(name: str, before: str | None, after: str | None) -> str:
-    """Return a unified diff as `diff -u` writes it; ``None`` stands for "does not exist"."""
-    lines = difflib.unified_diff(
-        (before or "").splitlines(),
-        (after or "").splitlines(),
-        fromfile="/dev/null" if before is None else name,
-        tofile="/dev/null" if after is None else name,
-        lineterm="",
-    )
-    return "\n".join(lines)
+    """Return a unified diff as `diff -u` writes it; ``None`` stands for "does not exist".
+
+    Of long texts, which only a hostile target has, all lines are replaced: to compare them may take days.
+    """
+    old, new = (before or "").splitlines(), (after or "").splitlines()
+    from_name, to_name = ("/dev/null" if text is None else name for text in (before, after))
+    if old == new:
+        return ""
+    if len(old) * len(new) <= MOST_COMPARED:
+        return "\n".join(difflib.unified_diff(old, new, from_name, to_name, lineterm=""))
+    removed, added = (f"-{line}" for line in old), (f"+{line}" for line in new)
+    head = (f"--- {from_name}", f"+++ {to_name}", f"@@ -1,{len(old)} +1,{len(new)} @@")
+    return "\n".join((*head, *removed, *added))

@@ -18,6 +18,7 @@ from provision.plan import (
     format_canonical,
     from_json,
     to_json,
+    unified_diff,
 )
 
 JSON = st.recursive(
@@ -104,3 +105,13 @@ def test_what_is_approved_differs_with_each_byte_that_is_sent(other: TargetPlan)
 def test_what_is_no_plan_is_refused_with_a_way_out(text: str) -> None:
     with pytest.raises(ValueError, match="make a new plan"):
         from_json(text)
+
+
+def test_long_texts_of_few_different_lines_are_shown_without_a_comparison_of_days() -> None:
+    old, new = (
+        "\n".join(map(str, (n % 150 * factor for n in range(400_000)))) for factor in (7, 11)
+    )
+    head, *lines = unified_diff("x", old, new).split("@@ -1,400000 +1,400000 @@\n")
+    assert head == "--- x\n+++ x\n"
+    assert lines == ["\n".join(("-" + old.replace("\n", "\n-"), "+" + new.replace("\n", "\n+")))]
+    assert unified_diff("x", old, old) == ""
