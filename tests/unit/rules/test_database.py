@@ -63,17 +63,33 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -
     assert Database(str(path)).open() is None
 
 
+def test_a_database_whose_type_does_not_tell_must_know_a_well_known_address(path: Path) -> None:
+    def name_otherwise() -> str:
+        path.write_bytes(path.read_bytes().replace(b"Test-ASN", b"standard"))
+        return str(path)
+
+    with pytest.raises(ValueError, match="no autonomous systems"):
+        open_database(name_otherwise())
+    write_database(path, {"8.8.8.0/24": 15169})
+    assert open_database(name_otherwise())("8.8.8.8") == (15169, 24)
+
+
 def test_a_site_without_a_database_has_no_systems() -> None:
     database = Database("")
     assert not database.is_changed()
     assert database.open() is None
 
 
-def test_a_database_that_comes_later_or_is_newer_is_opened(path: Path, tmp_path: Path) -> None:
+def test_a_database_that_comes_later_or_is_newer_is_opened(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     newer = tmp_path / "newer"
     write_database(newer, {"9.9.0.0/16": 64509})
     database = Database(str(tmp_path / "link"))
+    assert database.is_changed()
     assert database.open() is None
+    assert "so the rule asn bans nothing" in caplog.text
+    assert not database.is_changed()
     (tmp_path / "link").symlink_to(path)
     assert database.is_changed()
     first = database.open()

@@ -110,6 +110,17 @@ def test_a_stop_writes_a_checkpoint_and_nothing_is_written_twice(host: RulesHost
     assert host.bans() == [("plain", "198.51.100.7")] * 2 + [("unknown_user", "198.51.100.7")]
 
 
+def test_a_checkpoint_is_written_within_a_minute_of_an_event(host: RulesHost) -> None:
+    path = Path(host.places.checkpoint)
+    before = path.read_bytes()
+    host.write(event("198.51.100.7", "ghost"))
+    host.work()
+    assert path.read_bytes() == before
+    host.now += 60
+    host.work()
+    assert path.read_bytes() != before
+
+
 def test_a_damaged_checkpoint_is_logged_and_old_events_ban_nobody(
     host: RulesHost, caplog: pytest.LogCaptureFixture
 ) -> None:
