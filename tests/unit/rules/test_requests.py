@@ -68,6 +68,14 @@ def test_bans_by_events_that_began_before_the_login_end(host: Path, calls: Calls
     assert calls[0][2]["by"] == "banstitch-rules"
 
 
+def test_a_login_ends_bans_of_its_own_ip_version(host: Path, calls: Calls) -> None:
+    networks = ("198.51.100.0/24", "2001:db8:1::/48", "2001:db8:2::/48")
+    hold(host, "network", *(f"{network} -1 {int(NOW) - 60} 1 1" for network in networks))
+    requests.carry_out(pardon(address="2001:db8:1:7::/64"))
+    requests.carry_out(pardon(address="198.51.100.7"))
+    assert [details["address"] for *_, details in calls] == ["2001:db8:1::/48", "198.51.100.0/24"]
+
+
 def test_no_more_than_so_many_bans_end_within_an_hour(
     host: Path, calls: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -132,8 +132,17 @@ def test_a_damaged_checkpoint_is_logged_and_old_events_ban_nobody(
     assert "the checkpoint cannot be read, so all counts begin anew" in caplog.text
 
 
-def test_a_checkpoint_with_one_damaged_row_is_not_read(
-    host: RulesHost, caplog: pytest.LogCaptureFixture
+def damage_a_row(found: dict[str, Any]) -> None:
+    found["state"]["points"]["198.51.100.7"] = [[NOW]]
+
+
+def come_from_another_release(found: dict[str, Any]) -> None:
+    found["release"] += 1
+
+
+@pytest.mark.parametrize("change", [damage_a_row, come_from_another_release])
+def test_a_checkpoint_that_differs_in_one_place_is_not_read(
+    host: RulesHost, caplog: pytest.LogCaptureFixture, change: Callable[[dict[str, Any]], None]
 ) -> None:
     host.write(event("198.51.100.7", "ghost"))
     host.work()
@@ -141,7 +150,7 @@ def test_a_checkpoint_with_one_damaged_row_is_not_read(
     host.worker.save()
     path = Path(host.places.checkpoint)
     found = json.loads(path.read_text())
-    found["state"]["points"]["198.51.100.7"] = [[NOW]]
+    change(found)
     path.write_text(json.dumps(found))
     host.start()
     assert "the checkpoint cannot be read, so all counts begin anew" in caplog.text
