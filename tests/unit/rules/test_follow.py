@@ -112,7 +112,9 @@ def test_a_line_without_an_end_stops_nobody(log: Log) -> None:
 def test_another_file_with_the_same_inode_is_not_taken_for_the_one_of_the_place(log: Log) -> None:
     log.write()
     place = Place(log.path.stat().st_ino, "another", 7)
-    assert Follower(str(log.path), place).is_lost
+    reader = Follower(str(log.path), place)
+    assert reader.is_lost
+    assert reader.read() == ["line 0"]
 
 
 def test_a_pipe_in_the_place_of_the_log_is_not_waited_for(tmp_path: Path) -> None:
