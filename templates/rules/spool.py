@@ -25,13 +25,13 @@ class Spool:
         self._path = path
         self._since, self._count = 0.0, 0
 
-    def ask(self, outcome: Pardon | Alarm, now: float) -> bool:
-        """Write a request, and return whether it was written. Raises OSError."""
+    def ask(self, outcome: Pardon | Alarm, now: float) -> None:
+        """Write a request, unless there were enough within a minute. Raises OSError."""
         if not 0 <= now - self._since < MINUTE:
             self._since, self._count = now, 0
         self._count += 1
         if self._count > MOST:
-            return False
+            return
         request = {
             "do": "alarm" if isinstance(outcome, Alarm) else "pardon",
             "at": outcome.at,
@@ -40,7 +40,6 @@ class Spool:
             "failures": outcome.failures if isinstance(outcome, Alarm) else 0,
         }
         write_request(self._path, json.dumps(request), now)
-        return True
 
     def note(self, turn: Turn, now: float) -> None:
         """Ask for an entry of the audit about the shield. Raises OSError."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from banstitch_shared import hourly
-from rules import requests
+from rules import requests, spool
+from rules.outcomes import Pardon
 
 NOW = 1_800_000_000.0
 JAIL = "banstitch-sslvpn_login_failed"
@@ -84,6 +85,16 @@ def test_no_more_than_so_many_bans_end_within_an_hour(
         requests.carry_out(pardon())
     assert len(calls) == requests.MOST
     assert "stays banned" in capsys.readouterr().out
+
+
+def test_no_more_than_so_many_requests_are_made_in_a_minute(host: Path) -> None:
+    folder = host / "requests"
+    ours = spool.Spool(str(folder))
+    for _ in range(spool.MOST + 5):
+        ours.ask(Pardon(NOW, "198.51.100.7", "alice"), NOW)
+    assert len(list(folder.iterdir())) == spool.MOST
+    ours.ask(Pardon(NOW, "198.51.100.7", "alice"), NOW + 60)
+    assert len(list(folder.iterdir())) == spool.MOST + 1
 
 
 def test_a_boot_begins_a_new_hour_of_pardons(
