@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,14 @@ from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry, read_line, write_
 
 from provision.errors import InputError
 from provision.replay.logs import LogLine
-from provision.replay.replay import Replay, SiteRules, judge_line, read_site_rules, replay_entries
+from provision.replay.replay import (
+    Replay,
+    SiteRules,
+    judge_line,
+    read_site_rules,
+    replay_entries,
+    replay_lines,
+)
 from provision.replay.report import build_document, list_lines
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Enabled
@@ -131,18 +139,19 @@ def test_a_login_that_the_ban_would_have_denied_makes_it_doubtful_and_ends_nothi
 
 @pytest.fixture
 def attack() -> Iterator[Entry]:
-    """Twenty strangers, then one more, an employee at home, and one in a hotel."""
+    """Twenty strangers, then one more, an employee who mistypes at home, and one in a hotel."""
     home = succeed(0, "198.51.100.1", "bob")
     strangers = [fail(10 + n, f"203.0.113.{n}") for n in range(1, 21)]
-    late = [fail(200, "192.0.2.77"), succeed(210, "198.51.7.7", "bob"), succeed(220, "192.0.2.9")]
-    return iter([home, *strangers, *late])
+    late = [fail(200, "192.0.2.77"), fail(205, "198.51.7.7", "bob")]
+    logins = [succeed(210, "198.51.7.7", "bob"), succeed(220, "192.0.2.9")]
+    return iter([home, *strangers, *late, *logins])
 
 
 def test_the_shield_denies_strangers_and_spares_networks_of_logins(attack: Iterator[Entry]) -> None:
     outcome = replay(*attack, shield="auto")
     (time,) = outcome.shield
     assert (time.kept_out, time.denied) == (1, 1)
-    assert (outcome.kept_out, outcome.let_through) == (1, 20)
+    assert (outcome.kept_out, outcome.let_through) == (1, 21)
     assert time.until - time.since >= DAY
 
 
@@ -224,6 +233,15 @@ def test_an_event_is_the_one_that_the_receiver_writes_down(user: str) -> None:
     assert entry.reason == "not_good"
 
 
+def test_lines_of_several_logs_are_replayed_in_the_order_of_their_times() -> None:
+    block = describe_detection(Enabled(CATALOGUE[DETECTION], 1, 1, 1), (), ())
+    line = 'logid="0101039426" remip=203.0.113.9 user="alice" msg="failed"'
+    lines = [json.dumps({"at": T0 + at, "line": line}) for at in (100, 2, 0, 1)]
+    outcome = replay_lines("ban1", lines, build_rules(detections=[block]))
+    assert [ban.at for ban in outcome.bans] == [T0 + 2]
+    assert (outcome.kept_out, outcome.let_through) == (1, 3)
+
+
 def test_a_ban_of_a_system_counts_in_quiet_hours_only(tmp_path: Path) -> None:
     midnight = (T0 // DAY + 1) * DAY - T0
     entries = [
@@ -238,8 +256,12 @@ def test_a_ban_of_a_system_counts_in_quiet_hours_only(tmp_path: Path) -> None:
         fail(night + 9.5 * HOUR, "45.3.7.7", "bob"),
         fail(night + 11 * HOUR, "45.3.7.7", "bob"),
     ]
-    found = replay(*entries, **write_systems(tmp_path))
+    parts = write_systems(tmp_path)
+    parts["jails"] += [{**parts["jails"][0], "name": f"banstitch-{DETECTION}-trap", "rule": "trap"}]
+    found = replay(*entries, **parts)
     assert (found.kept_out, found.let_through) == (2, 3)
-    rows = [row for row in build_document([found])["bans"] if row["network"] == "45.3.0.0/16"]
+    bans = build_document([found])["bans"]
+    rows = [row for row in bans if row["network"] == "45.3.0.0/16"]
     times = [((row["at"] - T0 - night) / HOUR, (row["until"] - T0 - night) / HOUR) for row in rows]
     assert times == [(pytest.approx(1 / HOUR), 9.0), (10.0, pytest.approx(24 + 1 / HOUR))]
+    assert [row["until"] - row["at"] for row in bans if row["network"] == "45.1.0.1"] == [DAY]
