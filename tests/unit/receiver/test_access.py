@@ -237,6 +237,8 @@ def test_only_readers_that_are_named_may_read_pages(tmp_path: Path, path: str) -
         for peer in ("198.51.100.7", "198.51.100.99", "192.0.2.1", "127.0.0.1")
     }
     assert list(statuses.values()) == [200, 403, 403, 200]
+    shown = receiver.get("/metrics", auth=("status", "s-secret")).text
+    assert 'banstitch_refused_total{why="refused_page"} 2' in shown
     assert receiver.get(path, peer="198.51.100.7").status_code == 401
 
 

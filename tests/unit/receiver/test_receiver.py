@@ -39,6 +39,14 @@ def test_a_client_without_a_webhook_token_is_refused_and_writes_nothing(
     assert receiver.written() == []
 
 
+def test_whoever_opens_the_webhook_in_a_browser_learns_that_events_are_posted(
+    receiver: Receiver,
+) -> None:
+    answer = receiver.get("/receive-logs")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert answer.json["reason"] == "events are posted"
+
+
 @pytest.mark.parametrize("token", ["w1-secret", "w2-secret"])
 def test_each_fortigate_may_post(receiver: Receiver, token: str) -> None:
     assert receiver.post(LINE % "203.0.113.9", token).status_code == 200
