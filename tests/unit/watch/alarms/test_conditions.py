@@ -49,6 +49,7 @@ UP = Shield("up", NOW, NOW + 3600, "admin", "by hand")
         (f"login:{NOW:.0f}:203.0.113.9", "critical", "bob logged in", {"known": LOGIN}),
         ("attacked:alice", "warning", "12 addresses", {"known": ATTACKED}),
         ("shield", "warning", "the shield is up", {"shield": UP}),
+        ("shield", "warning", "would be up", {"shield": UP._replace(mode="alarm")}),
         ("jump", "warning", "set forward or back by 2 h", {"jumped": -7200.0}),
         ("drift", "warning", "4 changes", {"drift": Drift(NOW, "me", 4)}),
         ("channel:mail", "warning", "by mail: refused", {"failing": {"mail": "refused"}}),
@@ -110,6 +111,12 @@ def test_a_fortigate_may_be_silent_for_as_long_as_it_usually_is() -> None:
     assert look(known._replace(now=NOW + 3 * 3600), memory) == {}
     assert set(look(known._replace(now=NOW + 5 * 3600), memory)) == {"polls:fgt1"}
     assert set(look(known._replace(now=NOW + 7 * DAY), memory)) == {"polls:fgt1", "posts:fgt1"}
+
+
+def test_a_fortigate_has_time_to_fetch_the_list_after_a_start_of_the_receiver() -> None:
+    down = of(last_poll=NOW - DAY)
+    assert look(facts(receiver=down._replace(started=NOW - 500))) == {}
+    assert set(look(facts(receiver=down._replace(started=NOW - 700)))) == {"polls:fgt1"}
 
 
 def test_a_fortigate_that_never_posted_is_no_alarm() -> None:

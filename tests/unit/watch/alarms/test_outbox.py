@@ -59,6 +59,9 @@ def test_a_failed_digest_is_sent_again_after_growing_pauses() -> None:
     assert outbox.take(box, NOW + 60) == ()
     batch = outbox.take(box, NOW + 70)
     assert outbox.note_sent(box, batch, NOW + 70).failures == 0
+    for _ in range(10):
+        box = outbox.note_failed(box, "refused", NOW + 100)
+    assert outbox.take(box, NOW + 160) == batch
 
 
 @pytest.mark.parametrize(
