@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from banstitch_shared import audit_file
-from banstitch_shared.audit_file import LONGEST, read_newest_first
+from banstitch_shared.audit_file import LONGEST, NewestLines, read_newest_first
 
 
 def write(folder: Path, **files: str) -> str:
@@ -36,6 +36,16 @@ def test_what_is_no_plain_file_is_passed_over_or_an_error(tmp_path: Path, kind: 
     assert list(read_newest_first(audit, lenient=True)) == [b"c", b"a"]
     with pytest.raises(OSError, match=r"."):
         list(read_newest_first(audit))
+
+
+@pytest.mark.parametrize("most", [6, 8])
+def test_only_as_many_lines_are_read_as_fit_and_it_is_known_whether_there_are_more(
+    tmp_path: Path, most: int
+) -> None:
+    lines = NewestLines(write(tmp_path, _0="d", _2="c b a"), most)
+    (tmp_path / "audit.log.1").mkdir()
+    assert list(lines) == [b"d", b"a", b"b", b"c"][: most // 2]
+    assert lines.are_cut == (most == 6)
 
 
 @pytest.mark.parametrize("block", [7, 1000, 1 << 20])
