@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -114,6 +115,21 @@ def test_a_longer_allowance_and_that_of_an_operator_stay(page: Page, calls: Call
     assert carry_out(page, GOOD._replace(do="allow", seconds=3600))[0]
     assert not carry_out(page, GOOD._replace(do="allow", seconds=3600, network="203.0.113.8"))[0]
     assert list(allowed(page).values()) == theirs
+
+
+@pytest.mark.parametrize("do", ["allow", "unallow"])
+def test_nothing_is_allowed_while_the_host_is_being_changed(
+    page: Page, calls: Calls, monkeypatch: pytest.MonkeyPatch, do: str
+) -> None:
+    monkeypatch.setattr(carrying, "TO_LOCK", 0)
+    seconds = 3600 if do == "allow" else 0
+    folder = os.open(page.folder, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    ok, said = carry_out(page, GOOD._replace(do=do, seconds=seconds))
+    os.close(folder)
+    assert not ok
+    assert said == ("the host is being changed; try again in a minute",)
+    assert calls == []
 
 
 def test_allowances_of_the_page_leave_room_for_operators(page: Page, calls: Calls) -> None:
