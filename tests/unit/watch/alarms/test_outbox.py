@@ -65,7 +65,8 @@ def test_a_failed_digest_is_sent_again_after_growing_pauses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begins", "ends", "covers"), [(480, 600, True), (1320, 540, False), (1320, 541, True)]
+    ("begins", "ends", "covers"),
+    [(480, 600, True), (600, 720, False), (1320, 540, False), (1320, 541, True)],
 )
 def test_quiet_hours_are_in_their_time_zone(begins: int, ends: int, covers: bool) -> None:
     assert Quiet(begins, ends, "Europe/Berlin").covers(MORNING) == covers
