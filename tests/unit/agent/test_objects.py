@@ -16,7 +16,7 @@ from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import file, service
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.state import ManifestObject
-from provision.linux.agent.protocol.steps import MakeDirectory, MakeUser, NewFile
+from provision.linux.agent.protocol.steps import MakeDirectory, MakeUser, NewFile, Owe
 from provision.linux.agent.protocol.wire import from_json, to_json
 from tests import PROJECT
 from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, take_back
@@ -55,6 +55,13 @@ def test_the_manifest_of_release_0_1_is_read_and_written_as_it_was() -> None:
     assert to_json(manifest) == written
     states = [service.recall_state(unit.before) for unit in manifest.services.values()]
     assert {state.taken_by for state in states} == {""}
+
+
+def test_a_restart_that_is_due_is_on_disk_before_anything_changes(journal: Journal) -> None:
+    steps.TAKERS[Owe](Owe({"fail2ban.service": "restart"}), journal)
+    found = memory.load()
+    assert found is not None
+    assert found.owed == {"fail2ban.service": "restart"}
 
 
 def test_no_manifest_is_none(state: Path) -> None:
