@@ -38,7 +38,9 @@ def unpack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unpack:
         files = [folder / "__init__.py", folder / "part.py"]
         for file in files:
             file.write_text(content)
-        paths = "\n".join(map(str, ["/.", modules, folder, *files, ""]))
+        script = tmp_path / "script.py"
+        script.touch()
+        paths = "\n".join(map(str, ["/.", script, modules, folder, *files, ""]))
         (lists / f"{name}.list").write_text(paths)
         return files
 
@@ -57,7 +59,7 @@ def wait_for(path: Path) -> None:
 
 
 def test_modules_of_new_packages_are_compiled_before_dpkg_configures_them(
-    journal: Journal, unpack: Unpack, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, unpack: Unpack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = unpack("before")
     found: list[Path] = []
@@ -77,7 +79,7 @@ def test_modules_of_new_packages_are_compiled_before_dpkg_configures_them(
         head = compiled(module).read_bytes()[:12]
         modified = int(module.stat().st_mtime)
         assert head == importlib.util.MAGIC_NUMBER + bytes(4) + modified.to_bytes(4, "little")
-    assert not any(compiled(module).exists() for module in before)
+    assert not any(compiled(module).exists() for module in [*before, tmp_path / "script.py"])
 
 
 def test_a_module_that_cannot_be_compiled_is_left_to_its_package_without_a_word(

@@ -8,6 +8,7 @@ import pytest
 
 from provision.linux.agent import units
 from provision.linux.agent.host import Ran
+from provision.linux.agent.http_client import Answer
 from provision.linux.agent.protocol.observe import ServiceQuestion
 from provision.linux.agent.protocol.state import ServiceState
 
@@ -48,6 +49,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def test_all_units_are_shown_by_one_program(asked: list[list[str]]) -> None:
     assert units.read_states(QUESTIONS) == STATES
     assert asked == [["a.service", "b.service", "c.socket"]]
+
+
+@pytest.mark.parametrize(("status", "answers"), [(200, True), (503, False), (0, False)])
+def test_an_active_unit_answers_only_if_its_address_says_so(
+    asked: list[list[str]], monkeypatch: pytest.MonkeyPatch, status: int, answers: bool
+) -> None:
+    monkeypatch.setattr(units, "ask", lambda *_: Answer(status, ""))
+    question = ServiceQuestion("a.service", "http://127.0.0.1:1/", "", "")
+    (state,) = units.read_states([question]).values()
+    assert (state.active, state.answers) == (True, answers)
 
 
 def test_a_unit_that_systemd_does_not_take_hides_no_other(asked: list[list[str]]) -> None:

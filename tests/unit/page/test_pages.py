@@ -50,9 +50,11 @@ def test_a_banned_address_is_found_with_its_whole_story(page: Page) -> None:
 def test_an_address_in_a_banned_network_is_banned(page: Page) -> None:
     page.hold(f"203.0.113.0/24 {NOW + 3600} {NOW - 60} 3 1", jail=f"{JAIL}-network")
     page.hold(f"2001:db8:1:2::/64 -1 {NOW - 60} 5 1", "198.51.100.7 1 1 5 1")
+    page.note(entry(address="203.0.113.0/24", why="3 sources"))
     browser = page.log_in("viewer")
     assert "203.0.113.77 banned" in text(browser.get("/address", q="203.0.113.77"))
     assert "sslvpn_login_failed/network" in text(browser.get("/address", q="203.0.113.77"))
+    assert "3 sources" in text(browser.get("/address", q="203.0.113.77"))
     assert "2001:db8:1:2::5 banned" in text(browser.get("/address", q="2001:DB8:1:2::5"))
     assert "for ever" in text(browser.get("/address", q="2001:db8:1::/48"))
     assert "198.51.100.7 not banned" in text(browser.get("/address", q="198.51.100.7"))
@@ -166,14 +168,14 @@ def test_the_rhythm_of_each_fortigate_is_shown(page: Page) -> None:
         "polls:fw1": 119,
         "last_poll:fw1": now - 60,
         "last_event:fw1": now - 600,
-        "polls:fw2": 60,
-        "last_poll:fw2": now - 3600,
+        "polls:fw2": 110,
+        "last_poll:fw2": now - 600,
         "last_event:fw2": 0,
     }
     page.count(numbers)
     shown = text(page.log_in("viewer").get("/"))
     assert re.search(r"fw1 10 m( \d+ s)? ago 1 m( \d+ s)? ago 1 m in time", shown)
-    assert re.search(r"fw2 never 1 h ago 1 m silent", shown)
+    assert re.search(r"fw2 never 10 m( \d+ s)? ago 1 m silent", shown)
 
 
 def test_the_audit_is_searched_by_text_and_kind(page: Page) -> None:
