@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provision.fortios.config.desired import Desired
 from provision.fortios.config.observed import Observed
-from provision.fortios.planning.references import find_referring_tables
+from provision.fortios.planning.references import find_foreign_users, find_referring_tables
 from provision.fortios.record.record import Record
 from tests.unit.fortios.fortios_model import (
     apply,
@@ -34,6 +34,14 @@ def test_a_feed_in_use_by_an_operators_policy_stays_and_the_message_names_the_po
     free = plan_with_users(Desired(), held, made.settled)
     assert [each.id for each in free.changes] == ["system external-resource:banstitch_feed"]
     assert free.stays == ()
+
+
+def test_an_action_in_use_by_an_operators_stitch_is_found_among_its_actions() -> None:
+    stitch = parse_body("config actions", "edit 1", 'set action "banstitch_post"', "next", "end")
+    seen = Observed("FGT1", {"system automation-stitch:theirs": stitch})
+    for name, users in (("post", ["system automation-stitch:theirs"]), ("other", [])):
+        ours = f"system automation-action:banstitch_{name}"
+        assert list(find_foreign_users(ours, seen, ())) == users
 
 
 def test_a_plain_text_is_not_a_reference() -> None:

@@ -47,14 +47,15 @@ def test_a_damaged_record_is_refused(bad: Any) -> None:
 
 
 def test_a_cluster_partner_is_recognised_and_a_new_fortigate_starts_with_an_empty_record() -> None:
-    held, record = apply(make_desired(*ALL), {}, Record())
-    want = make_desired(*ALL)
+    """Settings that every FortiGate has do not show whose it is."""
+    held, record = apply(make_desired(*ALL), make_fortigate(SSL_ALL), Record())
+    want, new = make_desired(*ALL), make_fortigate(SSL_ALL)
     partner = plan(
         want, observe(held, object_ids_to_observe(want, record), "FGT2"), record, key=KEY
     )
     assert partner.blocks == ()
     assert "FGT2" in partner.warnings[0]
     assert partner.settled.serial == "FGT2"
-    fresh = plan(want, observe({}, object_ids_to_observe(want, record), "FGT3"), record, key=KEY)
+    fresh = plan(want, observe(new, object_ids_to_observe(want, record), "FGT3"), record, key=KEY)
     assert len(fresh.changes) == 5
     assert "new FortiGate" in fresh.warnings[0]
