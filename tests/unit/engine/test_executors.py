@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision import VERSION
+from provision.engine.fleet.executors import tasks
 from provision.engine.fleet.executors.processes import ProcessExecutor, ProcessWorkers
 from provision.engine.fleet.executors.tasks import Outcome, Task, forget_run, run_task
 from provision.engine.fleet.executors.workers import THIS_PROCESS, WorkerDied
@@ -138,13 +139,19 @@ def test_a_task_holds_no_secret(job: Job) -> None:
 # --- what a worker does --------------------------------------------------------------------------------
 
 
-def test_a_worker_reads_the_inventory_once_for_each_run(job: Job, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_idle", [False, True])
+def test_a_worker_reads_the_inventory_once_for_each_run(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_idle: bool
+) -> None:
     first = make_task(job, worker_calls.plan_nothing, run="first")
     before = run_task(first)
     describe(tmp_path / "inventory", user="admin")
     assert run_task(first) == before
+    if is_idle:
+        monkeypatch.setattr(tasks, "IDLE_FOR", -1.0)
     later = run_task(make_task(job, worker_calls.plan_nothing, run="later"))
-    forget_run("first")
+    if not is_idle:
+        forget_run("first")
     again = run_task(first)
     for outcome, user in ((before, "root"), (later, "admin"), (again, "admin")):
         assert isinstance(outcome.result, SitePlan)
@@ -277,6 +284,7 @@ def test_the_end_waits_for_what_has_begun(fifo: Path) -> None:
 CONTROLLER = """
 import sys
 from pathlib import Path
+from provision.engine.fleet.executors import tasks
 from provision.engine.fleet.executors.processes import ProcessExecutor
 from tests.unit.engine import worker_calls
 class Printer:
