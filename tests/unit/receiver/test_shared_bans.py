@@ -184,6 +184,8 @@ def test_bans_of_a_peer_that_does_not_answer_leave_within_two_minutes(site: Site
     long_ago = time.time() - 101
     os.utime(site.taken / "shared+north+a.alive", (long_ago, long_ago))
     assert site.listed() == []
+    text = site.get("/metrics", auth=("status", "s-secret")).text
+    assert 'banstitch_shared_up{group="north",peer="a"} 0' in text
 
 
 def test_bans_of_a_site_that_is_no_longer_named_do_not_count(site: Site) -> None:

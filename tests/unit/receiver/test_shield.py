@@ -132,8 +132,15 @@ def test_no_link_is_followed(receiver: Receiver) -> None:
     assert receiver.feed().text == "203.0.113.9\n"
 
 
+def test_metrics_tell_no_shield_from_one_that_would_be_up(receiver: Receiver) -> None:
+    for alarm in (0, 1):
+        metrics = receiver.get("/metrics", auth=LOGIN).text
+        assert "banstitch_shield_up 0" in metrics
+        assert f"banstitch_shield_alarm {alarm}" in metrics
+        raise_shield(receiver, mode="alarm")
+
+
 def test_metrics_and_pages_say_that_it_is_up(receiver: Receiver) -> None:
-    assert "banstitch_shield_up 0" in receiver.get("/metrics", auth=LOGIN).text
     raise_shield(receiver, *WHOLE)
     metrics = receiver.get("/metrics", auth=LOGIN).text
     assert "banstitch_shield_up 1" in metrics
