@@ -151,6 +151,11 @@ def test_nothing_is_reported_while_nobody_knows_who_is_trusted(
     site.pass_time(70)
     assert stand_in.reports == []
     assert caplog.text.count("no ban is reported") == 1
+    site.trusted.write_text("")
+    site.pass_time(10)
+    site.trusted.unlink()
+    site.pass_time(10)
+    assert caplog.text.count("no ban is reported") == 2
 
 
 def test_nothing_is_reported_while_a_ban_file_is_damaged(site: Site, stand_in: StandIn) -> None:
