@@ -82,6 +82,12 @@ class Service:
         return Ran(0, "active" if self.active else "inactive")
 
 
+def test_a_test_of_alarms_that_are_off_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(HostError) as caught:
+        alarms.try_channels(TryChannels(str(tmp_path), ""))
+    assert str(caught.value) == alarms.OFF
+
+
 @pytest.mark.parametrize(("active", "answers"), [(False, True), (True, False)])
 def test_a_test_without_an_answer_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, active: bool, answers: bool

@@ -49,6 +49,14 @@ def test_each_login_begins_a_session_of_its_own(page: Page) -> None:
     assert second.get("/").status_code == 200
 
 
+def test_a_logout_ends_the_session_and_not_only_the_cookie(page: Page) -> None:
+    support, admin = page.log_in("support"), page.log_in("admin")
+    of_support = "End the session of support"
+    assert of_support in admin.get("/sessions").get_data(as_text=True)
+    support.post("/logout", token=support.token())
+    assert of_support not in admin.get("/sessions").get_data(as_text=True)
+
+
 def test_a_wrong_name_and_a_wrong_password_are_refused_alike(page: Page) -> None:
     answers = [page.browser().log_in("support", "wrong"), page.browser().log_in("nobody", "wrong")]
     assert [each.status_code for each in answers] == [401, 401]
