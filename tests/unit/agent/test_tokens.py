@@ -65,6 +65,21 @@ def test_tokens_are_made_once_kept_and_dropped_by_name(journal: Journal, tmp_pat
     assert len({*first.values(), *second.values()}) == 3
 
 
+def test_a_failure_brings_back_the_tokens_that_fortigates_have(
+    journal: Journal, tmp_path: Path
+) -> None:
+    path, beside = tmp_path / "tokens.json", tmp_path / "digests.json"
+    digests = MakeDigests(str(beside), 0o600, ME, MY_GROUP, tokens=str(path))
+    steps.take(tokens(path, "a", "b"), journal)
+    steps.take(digests, journal)
+    before = path.read_text(), beside.read_text()
+    failed = Journal(journal.manifest)
+    steps.take(tokens(path, "b", "c"), failed)
+    steps.take(digests, failed)
+    assert failed.undo() == []
+    assert (path.read_text(), beside.read_text()) == before
+
+
 @pytest.mark.parametrize("text", ["[1]", "{", '{"a": 5}', "\udcff"])
 def test_what_is_no_file_of_tokens_is_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "tokens.json"
