@@ -164,6 +164,7 @@ def test_a_shield_that_is_off_is_shown_and_denies_nobody(attack: Iterator[Entry]
 def test_networks_of_the_operator_are_spared_by_the_shield(attack: Iterator[Entry]) -> None:
     outcome = replay(*attack, shield="auto", spared=["192.0.2.0/24"])
     assert outcome.shield == []
+    assert (outcome.kept_out, outcome.let_through) == (0, 22)
 
 
 def test_the_document_and_the_text_say_the_same() -> None:
