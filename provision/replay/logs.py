@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from provision.errors import InputError, Problem
 
@@ -34,6 +35,9 @@ _DATE = re.compile(r"\bdate=\"?(\d{4}-\d\d-\d\d)\"? +time=\"?([01]\d|2[0-3]):([0
 _ZONE = re.compile(r"\btz=\"?([+-]\d{4})\b")
 # No clock shows a later time, in epoch seconds.
 _LATEST = 1e11
+# What `execute log display` prints above the lines.
+_ABOVE_ENDS = (" found.", " returned.", " searched.")
+_ABOVE = re.compile(r"[\d.]+%? (?:of )?logs (?:found|returned|has been searched)\.$")
 _DEVICE = re.compile(r"\bdevname=(?:\"([^\"]*)\"|(\S+))")
 
 
@@ -50,69 +54,77 @@ class NotALogLine(ValueError):
     """A line that names no time, or is not of a known form."""
 
 
-def read_files(names: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of all files that are not empty; ``-`` is standard input, ``*.gz`` is unpacked.
+class LogFiles:
+    """The lines of all files, without empty ones and what FortiOS prints above a list of lines.
 
-    Raises:
-        InputError: a file cannot be read.
+    ``-`` is standard input, ``*.gz`` is unpacked. ``name`` and ``number``: the place of the last line.
     """
-    for name in names:
-        try:
-            if name == "-":
-                yield from _list_lines(_open_stdin())
-            elif name.endswith(".gz"):
-                with gzip.open(name, "rt", encoding="utf-8", errors="replace") as packed:
-                    yield from _list_lines(packed)
-            else:
-                with Path(name).open(encoding="utf-8", errors="replace") as file:
-                    yield from _list_lines(file)
-        except (OSError, EOFError, zlib.error) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise InputError(
-                [Problem(name, 0, f"cannot be read: {reason}", "give a file of log lines")]
-            ) from None
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = names
+        self.name, self.number = "", 0
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the lines.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        for name in self._names:
+            self.name = name
+            try:
+                with _open(name) as file:
+                    for self.number, line in enumerate(_decode(file), 1):
+                        text = line.strip()
+                        if text and not (text.endswith(_ABOVE_ENDS) and _ABOVE.match(text)):
+                            yield text
+            except (OSError, EOFError, zlib.error) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                what = f"cannot be read: {reason}"
+                remedy = "give a file of log lines"
+                raise InputError([Problem(name, 0, what, remedy)]) from None
 
 
-def _open_stdin() -> TextIO:
-    """Return standard input, which reads bytes that are no UTF-8 as files do."""
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
-    return sys.stdin
+def _open(name: str) -> Any:
+    if name == "-":
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    return gzip.open(name) if name.endswith(".gz") else Path(name).open("rb")
 
 
-def _list_lines(file: Iterable[str] | TextIO) -> Iterator[str]:
-    return (line for line in map(str.strip, file) if line)
+def _decode(file: Any) -> TextIO:
+    """Return the text of a file: UTF-8, or UTF-16 as Windows writes it. No byte makes it unreadable."""
+    is_utf16 = file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return io.TextIOWrapper(file, "utf-16" if is_utf16 else "utf-8", errors="replace")
 
 
 def assign_lines(
-    lines: Iterable[str], fortigates: Mapping[str, Collection[str]]
+    files: LogFiles, fortigates: Mapping[str, Collection[str]]
 ) -> dict[str, Iterable[str]]:
     """Return the lines of each site. ``fortigates``: the names of each site's FortiGates, by site.
 
-    If only one site is chosen, all lines are its own, whatever FortiGate they name.
+    If only one site is chosen, all lines are its own, whatever FortiGate they name. Lines that cannot be
+    read go to the first site, which counts them.
 
     Raises:
         InputError: a line names no FortiGate of the sites, or none at all.
     """
     if len(fortigates) == 1:
-        return dict.fromkeys(fortigates, lines)
+        return dict.fromkeys(fortigates, files)
     sites = {name: site for site, names in fortigates.items() for name in names}
     assigned: dict[str, list[str]] = {site: [] for site in fortigates}
-    for number, text in enumerate(lines, 1):
-        name = _find_fortigate(text)
+    for text in files:
+        try:
+            name = read_log_line(text).fortigate
+        except NotALogLine:
+            next(iter(assigned.values())).append(text)
+            continue
         if name not in sites:
             what = f"{name}, which no chosen site has" if name else "no FortiGate"
             remedy = "choose one site with -l, or correct the name"
-            raise InputError([Problem("", 0, f"line {number} names {what}", remedy)])
+            problem = Problem(files.name, files.number, f"the line names {what}", remedy)
+            raise InputError([problem])
         assigned[sites[name]].append(text)
     return dict[str, Iterable[str]](assigned)
-
-
-def _find_fortigate(text: str) -> str:
-    try:
-        return read_log_line(text).fortigate
-    except NotALogLine:
-        return ""
 
 
 def read_log_line(text: str) -> LogLine:

@@ -14,7 +14,7 @@ from provision.cli.report.json_document import mask_texts
 from provision.desired import running_site
 from provision.masking import escape
 from provision.replay.evidence import replay_evidence
-from provision.replay.logs import assign_lines, read_files
+from provision.replay.logs import LogFiles, assign_lines
 from provision.replay.replay import SiteRules, read_site_rules, replay_lines
 from provision.replay.report import ReplayDocument, build_document, list_lines
 from provision.results import Exit, exit_code
@@ -36,7 +36,7 @@ def replay_files(app: App, flags: Flags, files: Sequence[str], poll: float | Non
     gc.disable()
     chosen = choose_sites(app, flags, connect=False)
     names = {name: [f.name for f in s.site.fortigates] for name, s in chosen.items()}
-    lines = assign_lines(read_files(files), names)
+    lines = assign_lines(LogFiles(files), names)
     replays = [
         replay_lines(name, lines[name], _read_rules(app, selected, poll))
         for name, selected in chosen.items()

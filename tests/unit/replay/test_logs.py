@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import sys
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from provision.errors import InputError
-from provision.replay.logs import NotALogLine, assign_lines, read_files, read_log_line
+from provision.replay.logs import LogFiles, NotALogLine, assign_lines, read_log_line
 
 LINE = (
     'date=2024-10-14 time=13:46:40 devname="fw1" devid="FG1" eventtime=1728938800841267391 tz="-0700"'
@@ -107,17 +106,21 @@ def test_files_are_read_one_after_the_other_and_unpacked(tmp_path: Path) -> None
     with gzip.open(tmp_path / "b.log.gz", "wt") as file:
         file.write("three\n")
     names = [str(tmp_path / "a.log"), str(tmp_path / "b.log.gz")]
-    assert list(read_files(names)) == ["one", "two\N{REPLACEMENT CHARACTER}", "three"]
+    assert list(LogFiles(names)) == ["one", "two\N{REPLACEMENT CHARACTER}", "three"]
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.log: cannot be read: No such file"):
-        list(read_files([str(tmp_path / "none.log")]))
+        list(LogFiles([str(tmp_path / "none.log")]))
 
 
-def test_standard_input_may_hold_other_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"J\xf6rg\n"), "utf-8"))
-    assert list(read_files(["-"])) == ["J\N{REPLACEMENT CHARACTER}rg"]
+def test_standard_input_may_hold_other_bytes_and_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.log").write_bytes(b"J\xf6rg\n")
+    with (tmp_path / "a.log").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert list(LogFiles(["-", "-"])) == ["J\N{REPLACEMENT CHARACTER}rg"]
 
 
 def test_a_damaged_gz_file_is_named(tmp_path: Path) -> None:
@@ -125,19 +128,57 @@ def test_a_damaged_gz_file_is_named(tmp_path: Path) -> None:
     packed[20:40] = bytes(byte ^ 0x55 for byte in packed[20:40])
     (tmp_path / "a.gz").write_bytes(packed)
     with pytest.raises(InputError, match=r"a\.gz: cannot be read"):
-        list(read_files([str(tmp_path / "a.gz")]))
+        list(LogFiles([str(tmp_path / "a.gz")]))
 
 
-def test_lines_go_to_the_site_of_their_fortigate() -> None:
+@pytest.mark.parametrize("form", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_a_file_that_windows_wrote_is_read(tmp_path: Path, form: str) -> None:
+    mark = "\ufeff" if form == "utf-16-be" else ""
+    (tmp_path / "a.log").write_bytes(f"{mark}{LINE}\r\n{LINE}\r\n".encode(form))
+    (tmp_path / "a.log.gz").write_bytes(gzip.compress((tmp_path / "a.log").read_bytes()))
+    names = [str(tmp_path / "a.log"), str(tmp_path / "a.log.gz")]
+    assert [read_log_line(line).text for line in LogFiles(names)] == [LINE] * 4
+
+
+def test_what_the_cli_prints_above_the_lines_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(
+        f"2 logs found.\n1 logs returned.\n1.5% of logs has been searched.\n\n1: {LINE}\n\n"
+    )
+    assert list(LogFiles([str(tmp_path / "a.log")])) == [f"1: {LINE}"]
+
+
+def write_log(folder: Path, *lines: str) -> LogFiles:
+    """Return the lines of a file that has an empty line first, behind a file of another line."""
+    (folder / "first.log").write_text('{"at": 1, "fortigate": "a1", "line": "first"}\n')
+    (folder / "vpn.log").write_text("\n".join(("", *lines)))
+    return LogFiles([str(folder / "first.log"), str(folder / "vpn.log")])
+
+
+def test_lines_go_to_the_site_of_their_fortigate(tmp_path: Path) -> None:
     lines = ['{"at": 1, "fortigate": "a1", "line": "x"}', LINE]
-    assigned = assign_lines(lines, {"a": {"a1"}, "b": {"fw1"}})
-    assert {site: list(own) for site, own in assigned.items()} == {"a": lines[:1], "b": lines[1:]}
+    assigned = assign_lines(write_log(tmp_path, *lines), {"a": {"a1"}, "b": {"fw1"}})
+    found = {site: list(own)[-1] for site, own in assigned.items()}
+    assert found == {"a": lines[0], "b": lines[1]}
 
 
-def test_all_lines_are_those_of_the_only_site() -> None:
-    assert list(assign_lines([LINE], {"a": {"other"}})["a"]) == [LINE]
+def test_all_lines_are_those_of_the_only_site(tmp_path: Path) -> None:
+    assert list(assign_lines(write_log(tmp_path, LINE), {"a": {"other"}})["a"])[1:] == [LINE]
 
 
-def test_a_fortigate_of_no_site_is_named() -> None:
-    with pytest.raises(InputError, match="line 1 names fw1, which no chosen site has"):
-        assign_lines([LINE], {"a": {"a1"}, "b": {"b1"}})
+def test_a_damaged_line_is_left_to_a_site_that_counts_it(tmp_path: Path) -> None:
+    assigned = assign_lines(write_log(tmp_path, "{", LINE), {"a": {"a1"}, "b": {"fw1"}})
+    assert (list(assigned["a"])[1:], list(assigned["b"])) == (["{"], [LINE])
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        (LINE, "names fw1, which no chosen site has"),
+        ("eventtime=1728938800 x=1", "names no FortiGate"),
+    ],
+)
+def test_a_fortigate_of_no_site_is_named_with_its_place(
+    tmp_path: Path, line: str, named: str
+) -> None:
+    with pytest.raises(InputError, match=rf"vpn\.log:2: the line {named}; choose one site with -l"):
+        assign_lines(write_log(tmp_path, line), {"a": {"a1"}, "b": {"b1"}})
