@@ -17,6 +17,10 @@ from provision.sites.setting_types import NOT_EXPECTED, Expected, Unquoted, spel
 A_YES_NO = "YAML reads it as true or false; put quotes around it if it is meant as a string"
 TOO_SHORT = f"it is shorter than {SHORTEST} characters and cannot be masked"
 _LONGEST_SHOWN = 60
+# pydantic's step to a name, where that is wrong, and not what stands below it
+_KEY = "[key]"
+# What an error need not ask for where it stands there already.
+_SUCH_VALUES = {"a list": list, "a string, in quotes": str}
 
 
 def describe_problem(
@@ -32,23 +36,34 @@ def describe_problem(
     inner = list(_walk_fields(field, steps))
     if secret:  # an unknown name may be a secret in the wrong place
         steps = steps[: len(inner)]
+    is_key, steps = steps[-1:] == [_KEY], [step for step in steps if step != _KEY]
     label = name + "".join(map(_format_step, steps))
-    is_known = len(inner) == len(steps)
+    is_known = len(inner) == len(steps) and not is_key
     expected = _describe_expected([field, *inner][-1], nested=bool(steps)) if is_known else ""
-    note = _describe_meaning(field)
+    note = _describe_meaning(next((f for f in reversed(inner) if f.description), field))
     if detail["type"] == "missing":
         return where.problem(f"{label} is not set", _suggest(expected, note))
-    if detail["type"] == "extra_forbidden" and secret:
-        return where.problem(f"{label} has a name that is unknown here", "remove it or correct it")
-    if detail["type"] == "extra_forbidden":
-        return where.problem(f"{label} is unknown here", "remove it or correct its name")
-    got = "" if secret else f" (got {_quote(_find_part(given[name], steps))})"
+    if is_key or detail["type"] == "extra_forbidden":
+        return where.problem(*_describe_unknown(label, detail, secret))
+    value = _find_part(given[name], steps)
+    got = "" if secret else f" (got {_quote(value)})"
     must = _describe_rule(detail, expected)
     if must:
         return where.problem(f"{label} must be {must}{got}", note)
+    if isinstance(value, _SUCH_VALUES.get(expected, ())):
+        expected = ""
     return where.problem(
         f"{label}: {describe_error(detail, secret)}{got}", _suggest(expected, note)
     )
+
+
+def _describe_unknown(label: str, detail: ErrorDetails, secret: bool) -> tuple[str, str]:
+    """Return what is wrong with the name of a part of a setting, and what to do."""
+    if secret:
+        return f"{label} has a name that is unknown here", "remove it or correct it"
+    known = detail.get("ctx", {}).get("expected")
+    remedy = f"write {known}" if known else "remove it or correct its name"
+    return f"{label} is unknown here", remedy
 
 
 def _walk_fields(field: FieldInfo, steps: Iterable[int | str]) -> Iterator[FieldInfo]:
@@ -63,7 +78,10 @@ def _walk_fields(field: FieldInfo, steps: Iterable[int | str]) -> Iterator[Field
 
 def _find_inner(field: FieldInfo, step: int | str) -> Iterator[FieldInfo]:
     kind, _ = _unwrap_type(field)
-    for part in (kind, *get_args(kind)):  # the type itself, or a member of a union
+    members = (
+        get_args(part)[0] if get_origin(part) is Annotated else part for part in get_args(kind)
+    )
+    for part in (kind, *members):  # the type itself, or a member of a union
         is_entry = isinstance(step, int) and get_origin(part) in (tuple, list)
         if is_entry or get_origin(part) is dict:
             yield FieldInfo.from_annotation(get_args(part)[0 if is_entry else 1])

@@ -150,17 +150,22 @@ class Settings(RoleSettings):
         return dict(value) if isinstance(value, dict) else tuple(dict.fromkeys(value))
 
     def list_doubts(self) -> Iterator[Doubt]:
-        """Yield the settings that use a name of an earlier release."""
+        """Yield the settings that use a name of an earlier release, or a rule that never counts."""
         for setting in ("detection_enabled", "detection_settings"):
             for old in filter(RENAMED.__contains__, getattr(self, setting)):
                 yield Doubt(setting, f"{old} is called {RENAMED[old]} now", f"write {RENAMED[old]}")
+        for name, own in self.detection_settings.items():
+            if own.rules.get("lockout") and not CATALOGUE[RENAMED.get(name, name)].lockout_ids:
+                what = f"the rule lockout of {name} counts nothing: FortiOS reports no lock-outs for it"
+                yield Doubt("detection_settings", what, "remove the rule")
 
     @model_validator(mode="after")
     def _check_asn(self) -> Self:
         """Refuse thresholds of the rule asn where nothing would count."""
         own = self.detection_settings.values()
         if not self.detection_asn_database and any(each.rules.get(ASN, False) for each in own):
-            raise ValueError("rule asn needs a database: set detection_asn_database")
+            what = "the rule asn in detection_settings needs a database"
+            raise ValueError(f"{what}: set detection_asn_database")
         return self
 
     @model_validator(mode="after")

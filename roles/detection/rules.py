@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import Discriminator, Field, Tag
 
-from provision.sites.setting_types import FOREVER, Duration, DurationOrForever
+from provision.sites.setting_types import FOREVER, Duration, DurationOrForever, Expected
 from provision.sites.settings import Strict
 from roles.detection.catalogue import RENAMED, MaxRetry, RuleName
 
@@ -76,6 +76,7 @@ RuleSettings = dict[
     Annotated[
         Annotated[RuleThresholds, Tag("<thresholds>")] | Annotated[bool, Tag("<switch>")],
         Discriminator(_choose_member),
+        Expected("off, on, or a mapping with max_retry, find_time or ban_time"),
     ],
 ]
 

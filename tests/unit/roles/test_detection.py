@@ -161,18 +161,34 @@ def test_every_error_in_an_allow_list_file_is_named_by_file_and_line(tmp_path: P
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("5", "rules.trap must be a mapping (got 5)"),
-        ("{max_retry: 0}", "rules.trap.max_retry must be 1 or more (got 0)"),
-        ("{maxretry: 2}", "rules.trap.maxretry is unknown here"),
+        (
+            "{trap: 5}",
+            "trap must be off, on, or a mapping with max_retry, find_time or ban_time (got 5)",
+        ),
+        (
+            "{trap: {max_retry: 0}}",
+            "trap.max_retry must be an integer from 1 to 10000 (got 0); number of events, or of sources,",
+        ),
+        (
+            "{trap: {ban_time: 0}}",
+            "trap.ban_time: it must be at least one second (got 0); write a time",
+        ),
+        ("{trap: {maxretry: 2}}", "trap.maxretry is unknown here; remove it or correct its name"),
+        ("{trp: off}", "trp is unknown here; write 'plain', 'trusted', 'slow', 'unknown_user'"),
+        (
+            "{asn: on}",
+            "the rule asn in detection_settings needs a database: set detection_asn_database",
+        ),
     ],
 )
 def test_a_wrong_threshold_of_a_rule_is_one_error_at_its_place(
     tmp_path: Path, rule: str, message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        read(tmp_path, f"detection_settings: {{sslvpn_login_failed: {{rules: {{trap: {rule}}}}}}}")
+        read(tmp_path, f"detection_settings: {{sslvpn_login_failed: {{rules: {rule}}}}}")
     (found,) = list_problems(caught, tmp_path)
-    assert f"detection_settings.sslvpn_login_failed.{message}" in found
+    assert found.startswith("host_vars/h.yml:1: ")
+    assert message in found
 
 
 def test_a_missing_allow_list_file_is_an_error_of_the_line_that_names_it(tmp_path: Path) -> None:
@@ -230,6 +246,14 @@ def test_a_name_of_an_earlier_release_stays_valid_with_a_warning(tmp_path: Path)
         ("detection_enabled", "ipsec_failed is called ipsec_psk_failed now"),
         ("detection_settings", "ipsec_failed is called ipsec_psk_failed now"),
     ]
+
+
+def test_a_rule_that_never_counts_is_reported(tmp_path: Path) -> None:
+    lockout = "{rules: {lockout: {ban_time: 1h}}}"
+    text = f"detection_settings: {{sslvpn_login_failed: {lockout}, admin_login_failed: {lockout}}}"
+    (doubt,) = read(tmp_path, text).list_doubts()
+    assert doubt.what.startswith("the rule lockout of sslvpn_login_failed counts nothing")
+    assert not list(read(tmp_path, text.replace("{ban_time: 1h}", "off")).list_doubts())
 
 
 def test_a_renamed_detection_takes_over_the_bans_of_its_earlier_jail() -> None:

@@ -212,7 +212,7 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
         ("demo_words: [yes]", "demo_words[0] must be a string, in quotes (got True)"),
         (
             "demo_secret: abc",
-            "demo_secret: it is shorter than 4 characters and cannot be masked; write a ",
+            "demo_secret: it is shorter than 4 characters and cannot be masked",
         ),
         ("demo_secret: 12345", "demo_secret must be a string, in quotes"),
     ],
