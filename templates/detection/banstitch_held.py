@@ -106,8 +106,8 @@ class Held:
         self._note("refused", address, Note(why, "banstitch"))
 
     def note(self, what: str, address: str, note: Note) -> None:
-        """Write into the audit what concerns an address and is no ban."""
-        self._note(what, address, note)
+        """Write into the audit what is no ban, and concerns all jails."""
+        self._note(what, address, note, jail="")
 
     def _note(self, what: str, address: str, note: Note, **more: str) -> None:
         entry = {"at": round(time.time(), 3), "what": what, "address": address, "jail": self._jail}

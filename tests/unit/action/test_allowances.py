@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 from banstitch_shared.allowances import Allowance, format_allowances
 
-from tests.unit.action.action_model import Server, ticket
+from tests.unit.action.action_model import Server, eventually, ticket
 
 
 def allow(server: Server, *networks: str, seconds: float = 3600) -> None:
@@ -59,3 +60,10 @@ def test_a_damaged_file_allows_nobody_and_stops_nothing(quick: Server) -> None:
     quick.holds({"203.0.113.9": -1})
     quick.start()
     assert quick.becomes({"203.0.113.9": -1})
+
+
+@pytest.mark.parametrize("what", ["alarm", "allow", "unallow", "shield"])
+def test_what_concerns_all_jails_is_noted_with_none(server: Server, what: str) -> None:
+    server.start().note(what, "203.0.113.9", "root@pc", "a guest")
+    assert eventually(lambda: server.audited() == [(what, "203.0.113.9", "root@pc")])
+    assert json.loads(server.audit.read_text())["jail"] == ""
