@@ -65,8 +65,9 @@ class Context:
         return self.tokens.get(name, f"{_BY_NAME}{name})")
 
     def build_problem(self, setting: str, message: str, remedy: str) -> Problem:
-        """Return a problem of the host's own ``setting``, at the line of the inventory that sets it."""
-        place = self.host.where.get(setting, Where(self.host.name))
+        """Return a problem of the host's own ``setting``, at the line that sets it, or else at the host's."""
+        where = self.host.where
+        place = where.get(setting) or where.get("inventory_hostname") or Where(self.host.name)
         return replace(place.problem(message, remedy), hosts=(self.host.name,))
 
     def list_site_addresses(self) -> tuple[str, ...]:

@@ -101,8 +101,9 @@ def _find_shared_addresses(
 
 
 def _find_lines(host: Host) -> dict[str, Where]:
-    """Return where each variable of a host was written."""
-    return {name: variable.where for name, variable in host.variables.items()}
+    """Return where each variable of a host was written, and its name."""
+    lines = {name: variable.where for name, variable in host.variables.items()}
+    return {**lines, "inventory_hostname": host.where}
 
 
 @dataclass
