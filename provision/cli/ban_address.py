@@ -49,7 +49,7 @@ def normalize_address(text: str) -> str:
         ) from None
     if ipaddress.ip_interface(text).ip != network.network_address:
         message = f"{text} is an address within {network}"
-        raise InputError([Problem("", 0, message, f"write {network} to ban the whole network")])
+        raise InputError([Problem("", 0, message, f"write {network} for the whole network")])
     return spell_network(unmap_network(network))
 
 

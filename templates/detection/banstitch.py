@@ -174,9 +174,9 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             if protected:
                 # its filter asks the list for addresses; not for networks, nor does `set JAIL banip`
                 if address not in self._held.bans:
-                    why = by_hand.describe_protected(address, protected)
+                    why = self._ignoring.describe(address, protected)
                     self._held.note_refusal(address, why)
-                self._refuse(address, "on the ignore list")
+                self._refuse(address, "on the ignore list or allowed")
                 return
             if info["time"] <= self._held.forgiven(address):
                 self._refuse(address, "fail2ban read events again that were forgiven")
@@ -281,7 +281,9 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             allowed = self._list_ignored() if is_due else []
             self._look_at_ignored = False
             for address in allowed:
-                self._held.let_go(address, "unban", "on the ignore list by now", "banstitch")
+                self._held.let_go(
+                    address, "unban", "on the ignore list or allowed by now", "banstitch"
+                )
             forgiven, self._to_forget = self._to_forget, []
             if self._held.unconfirmed and now - self._restored_at > QUIET:
                 for address in self._held.unconfirmed:

@@ -26,12 +26,6 @@ NOTED = ("alarm", "allow", "unallow", "shield")
 LONGEST_BAN = 100 * 366 * 86400
 
 
-def describe_protected(entry: str, protected: str) -> str:
-    """Return why an address or network is not banned."""
-    holds = "" if protected == entry else " holds %s, which" % protected
-    return "%s%s is on the ignore list" % (entry, holds)
-
-
 class ByHand:
     """Changes the bans of one jail for an operator."""
 
@@ -52,7 +46,7 @@ class ByHand:
         entry, now = spell_ban(address), time.time()
         protected = self._ignoring.find_overlap(entry)
         if protected:
-            raise ValueError(describe_protected(entry, protected))
+            raise ValueError(self._ignoring.describe(entry, protected))
         seconds = int(self._jail.actions.getBanTime() if seconds is None else seconds)
         if seconds != -1 and not 1 <= seconds <= LONGEST_BAN:
             raise ValueError("a ban must last from 1 second to 100 years, or be -1 (permanent)")

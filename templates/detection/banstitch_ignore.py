@@ -88,6 +88,14 @@ class Ignoring:
             self._ignored = Ignored(texts)
         return self._ignored.find_overlap(entry) or self._find_looked_up(entry)
 
+    def describe(self, entry: str, protected: str) -> str:
+        """Return why an address or a network is not banned; ``protected`` is the overlap that was found."""
+        what = "%s%s is " % (entry, "" if protected == entry else " holds %s, which" % protected)
+        listed = Ignored([*self._filter.getIgnoreIP(), *self.texts])
+        if listed.find_overlap(entry) or self._find_looked_up(entry):
+            return what + "on the ignore list"
+        return what + "allowed for some time; unallow ends that"
+
     def _find_looked_up(self, entry: str) -> str:
         """Return the overlap with the addresses behind names and URLs, or an empty string."""
         if self._looked_up.is_changed():

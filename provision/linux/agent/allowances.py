@@ -55,7 +55,7 @@ def allow_network(request: AllowNetwork) -> Allowed:
 
 
 def unallow_network(request: UnallowNetwork) -> Unbanned:
-    """End an allowance; bans may begin again.
+    """End an allowance; bans may begin again, except of what others still allow.
 
     Raises:
         HostError: nothing is deployed, or fail2ban does not answer.
@@ -65,11 +65,14 @@ def unallow_network(request: UnallowNetwork) -> Unbanned:
     with memory.Lock(exclusive=True):
         allowances = read_all(request.spool, now)
         left = [a for a in allowances if a.network != request.network]
+        others = [
+            f"still allowed: {a.network}" for a in left if _overlap(a.network, request.network)
+        ]
         if len(left) == len(allowances):
-            return Unbanned(False, ["was not allowed"])
+            return Unbanned(False, others or ["was not allowed"])
         write_all(request.spool, request.group, left)
     _note(request.spool, "unallow", request)
-    return Unbanned(True, [])
+    return Unbanned(True, others)
 
 
 def read_all(spool: str, now: float) -> list[Allowance]:
@@ -113,11 +116,15 @@ def _await_end_of_bans(request: AllowNetwork, banned: set[str]) -> list[str]:
 
 
 def _find_bans(spool: str, network: str) -> set[str]:
-    allowed, found = parse_network(network), set()
+    found = set()
     for jail in list_jails(spool):
         with suppress(HostError, OSError, ValueError):
             for ban in read_live_bans(spool, jail):
-                banned = parse_network(ban.address)
-                if banned.version == allowed.version and banned.overlaps(allowed):
+                if _overlap(ban.address, network):
                     found.add(ban.address)
     return found
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = parse_network(one), parse_network(other)
+    return first.version == second.version and first.overlaps(second)

@@ -40,6 +40,19 @@ def test_a_network_that_holds_an_allowed_address_is_not_banned(quick: Server) ->
     assert quick.becomes({})
 
 
+@pytest.mark.parametrize(
+    ("ban", "refusal"),
+    [
+        ("203.0.113.9", "203.0.113.9 is allowed for some time; unallow ends that"),
+        ("203.0.0.0/16", "203.0.0.0/16 holds 203.0.113.0/24, which is allowed for some time"),
+    ],
+)
+def test_the_refusal_to_ban_names_an_allowance(quick: Server, ban: str, refusal: str) -> None:
+    allow(quick, "203.0.113.0/24")
+    with pytest.raises(ValueError, match=refusal):
+        quick.start().ban_by_hand(ban)
+
+
 def test_an_allowance_that_is_over_allows_nobody(quick: Server) -> None:
     allow(quick, "203.0.113.9", seconds=-1)
     action = quick.start()

@@ -73,6 +73,17 @@ def test_an_allowance_ends_by_hand(fail2ban: Fail2ban, spool: Callable[..., str]
     assert (again.changed, again.notes) == (False, ["was not allowed"])
 
 
+def test_other_allowances_that_still_count_are_named(
+    fail2ban: Fail2ban, spool: Callable[..., str]
+) -> None:
+    folder = spool(ON, "198.51.100.1")
+    for network in ("203.0.113.9", "203.0.113.0/24", "2001:db8::/32"):
+        allowances.allow_network(allow(folder, network))
+    for changed in (True, False):
+        answer = allowances.unallow_network(unallow(folder, "203.0.113.9"))
+        assert (answer.changed, answer.notes) == (changed, ["still allowed: 203.0.113.0/24"])
+
+
 def test_a_damaged_file_is_named_with_a_remedy(
     fail2ban: Fail2ban, spool: Callable[..., str]
 ) -> None:

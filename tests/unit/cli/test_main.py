@@ -81,7 +81,7 @@ def test_a_network_that_could_be_a_slip_of_the_prefix_is_refused(cli: Cli, verb:
     assert (said.code, said.out) == (3, "")
     assert (
         said.err
-        == "8.8.8.0/8 is an address within 8.0.0.0/8; write 8.0.0.0/8 to ban the whole network\n"
+        == "8.8.8.0/8 is an address within 8.0.0.0/8; write 8.0.0.0/8 for the whole network\n"
     )
 
 
