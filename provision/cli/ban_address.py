@@ -11,7 +11,7 @@ from banstitch_shared.addresses import Network, parse_peer, spell_network, unmap
 from pydantic import TypeAdapter, ValidationError
 
 from provision.errors import InputError, Problem
-from provision.sites.setting_types import DurationOrForever
+from provision.sites.setting_types import NOT_EXPECTED, Duration, DurationOrForever
 from provision.sites.site import BanHost, FortiGate, Site
 
 # The shortest prefix lengths that may be banned; no larger network is assigned to anybody.
@@ -111,11 +111,7 @@ def _resolve(name: str) -> list[Network]:
 
 def parse_limited(duration: str, option: str = "--for") -> int:
     """Return the seconds of a time that ends. Raises InputError."""
-    seconds = parse_seconds(duration, option)
-    if seconds is None or seconds < 1:
-        message = f"{option} {duration} must be a time of one second or more"
-        raise InputError([Problem("", 0, message, "write it as 30m, 8h or 7d")])
-    return seconds
+    return _parse_time(TypeAdapter(Duration), duration, option, "write 90s, 30m, 8h, 7d or 1w")
 
 
 def parse_seconds(duration: str | None, option: str = "--for") -> int | None:
@@ -126,9 +122,14 @@ def parse_seconds(duration: str | None, option: str = "--for") -> int | None:
     """
     if duration is None:
         return None
+    remedy = "write 90s, 10m, 12h, 7d, 1w or -1"
+    return _parse_time(TypeAdapter(DurationOrForever), duration, option, remedy)
+
+
+def _parse_time(kind: TypeAdapter[int], duration: str, option: str, remedy: str) -> int:
     try:
-        return int(TypeAdapter(DurationOrForever).validate_python(duration))
+        return kind.validate_python(duration)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        message = f"{option} {duration}: {reason}"
-        raise InputError([Problem("", 0, message, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None
+        fault = " must be a time" if reason == NOT_EXPECTED else f": {reason}"
+        raise InputError([Problem("", 0, f"{option} {duration}{fault}", remedy)]) from None

@@ -57,7 +57,8 @@ class Watcher:
         try:
             answer = self._look_up(name, self._sources[name].tag)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            self._refuse(name, str(error) or type(error).__name__)
+            reason = getattr(error, "strerror", None) or str(error)
+            self._refuse(name, reason or type(error).__name__)
             return
         with self._lock:
             known = self._sources[name]

@@ -101,3 +101,13 @@ def test_a_host_known_by_name_is_spared_at_what_its_name_stands_for(address: str
 @pytest.mark.parametrize("name", ["nobody.invalid", "a..b", "x" * 300])
 def test_a_host_whose_name_nobody_knows_keeps_nobody_from_banning(name: str) -> None:
     assert ban_address.find_own_host([sample_site(address=name)], "203.0.113.7") == ""
+
+
+@pytest.mark.parametrize("arguments", [("allow", "203.0.113.9"), ("shield", "on")])
+@pytest.mark.parametrize("time", ["0", "-1", "2y"])
+def test_what_must_end_is_not_told_to_last_for_ever(
+    cli: Cli, arguments: tuple[str, ...], time: str
+) -> None:
+    said = cli(arguments[0], *arguments[1:], "--for", time)
+    assert said.code == 3
+    assert said.err.endswith("; write 90s, 30m, 8h, 7d or 1w\n")

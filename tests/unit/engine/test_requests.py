@@ -44,9 +44,9 @@ def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> No
         ),
         ("9999999999", "at most 100 years"),
         ("9999999999999", "at most 100 years"),
-        ("\u0661\u0662h", "it is not valid"),
+        ("\u0661\u0662h", "must be a time"),
         ("0", "--for 0: it must be at least one second; write 90s"),
-        ("soon", "--for soon: it is not valid; write 90s"),
+        ("soon", "--for soon must be a time; write 90s"),
     ],
 )
 def test_an_impossible_duration_is_an_error_in_plain_words(

@@ -45,12 +45,21 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-@pytest.mark.parametrize("error", [OSError("no such name"), ValueError("the server answers 500")])
-def test_an_error_leaves_the_last_good_answer_and_its_time(world: World, error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (OSError("no such name"), "no such name"),
+        (OSError(111, "Connection refused"), "Connection refused"),
+        (ValueError("the server answers 500"), "the server answers 500"),
+    ],
+)
+def test_an_error_leaves_the_last_good_answer_and_its_time(
+    world: World, error: Exception, why: str
+) -> None:
     watcher, began = world.watch(), world.now
     assert world.ask(watcher, OFFICE) == Source(OFFICE.networks, began)
     world.now += 60
-    assert world.ask(watcher, error) == Source(OFFICE.networks, began, str(error))
+    assert world.ask(watcher, error) == Source(OFFICE.networks, began, why)
     world.now += 60
     assert world.ask(watcher, OTHER) == Source(OTHER.networks, world.now, "", '"v2"')
 
