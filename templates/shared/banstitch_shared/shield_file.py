@@ -25,8 +25,8 @@ from banstitch_shared.untrusted import read_small_file, take_number, take_text
 
 # The name of both files, in different folders.
 NAME = "shield.json"
-# The shield is up, or only an alarm says that it would be.
-UP, ALARM = "up", "alarm"
+# The shield is up; only an alarm says that it would be; an order keeps it down (never in the service's file).
+UP, ALARM, DOWN = "up", "alarm", "down"
 # Networks that the shield denies at most, bytes of each file.
 MOST_DENIED = 60_000
 _LARGEST, _LARGEST_ORDER = 4 << 20, 1 << 14
@@ -120,6 +120,8 @@ def describe_shield(shield: Shield) -> str:
             " those that are never denied (%s: %s)"
             % (since, until, shield.homes, shield.by, shield.why)
         )
+    if shield.mode == DOWN:
+        return "the shield is kept down until %s UTC (%s: %s)" % (until, shield.by, shield.why)
     return (
         "SHIELD ALARM since %s UTC: %s; with `shield: auto` the feed would deny everybody but %d networks"
         " of recent logins, which would have kept out %d failures and %d logins so far"

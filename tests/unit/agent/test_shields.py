@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from banstitch_shared.shield_file import Shield, format_shield
+from banstitch_shared.shield_file import Order, Shield, format_order, format_shield
 
 from provision.linux.agent import host, shields
 from provision.linux.agent.protocol.requests import SetShield
@@ -94,3 +94,19 @@ def test_its_state_is_without_its_networks(tmp_path: Path) -> None:
     found = read_shield_state(str(tmp_path))
     assert found == ShieldState("alarm", now, now + 60, "banstitch-rules", "why", 3, 2, 1)
     assert read_shield_state(str(tmp_path / "none")) is None
+
+
+@pytest.mark.parametrize(
+    ("up", "seconds", "mode"), [(False, 60, "down"), (False, -1, ""), (True, 60, "")]
+)
+def test_an_order_that_keeps_it_down_is_told(
+    tmp_path: Path, up: bool, seconds: float, mode: str
+) -> None:
+    now = time.time()
+    (tmp_path / "shield.json").write_text(
+        format_order(Order(up, now + seconds, now, "anna", "guests"))
+    )
+    found = read_shield_state(str(tmp_path / "none"), str(tmp_path))
+    assert found == (
+        ShieldState(mode, now, now + seconds, "anna", "guests", 0, 0, 0) if mode else None
+    )

@@ -88,3 +88,6 @@ def test_a_shield_is_a_warning(mode: str, words: str) -> None:
     (warning,) = planned(shield={**shield, **counts}).warnings
     assert warning.startswith(words)
     assert "but 3 networks of recent logins" in warning
+    (warning,) = planned(shield={**shield, **counts, "mode": "down"}).warnings
+    assert warning.endswith("UTC (root@pc: a spray)")
+    assert warning.startswith("the shield is kept down until ")

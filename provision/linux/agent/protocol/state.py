@@ -127,9 +127,9 @@ class ManifestSummary(Form):
 
 @dataclass(frozen=True)
 class ShieldState(Form):
-    """The shield that is up, or would be; see banstitch_shared/shield_file.py."""
+    """The shield that is up, would be, or is kept down; see banstitch_shared/shield_file.py."""
 
-    mode: Literal["up", "alarm"]
+    mode: Literal["up", "alarm", "down"]
     since: Clock
     until: Clock
     by: Text
