@@ -68,34 +68,52 @@ class Limits(NamedTuple):
 class Memory(NamedTuple):
     """The memory of earlier looks: rhythms, and counts with the time of their last rise.
 
-    ``jumped``: the last time when the clock was set, and by how much.
+    ``jumped``: the last time when the clock was set, and by how much. ``started``: when the receiver began.
     """
 
     polls: Mapping[str, Rhythm] = {}
     posts: Mapping[str, Rhythm] = {}
     counts: Mapping[str, tuple[float, float]] = {}
     jumped: tuple[float, float] = (0.0, 0.0)
+    started: Rhythm = Rhythm()
 
 
 def remember(memory: Memory, facts: Facts, limits: Limits) -> Memory:
     """Return the memory after a look."""
-    jumped = (facts.now, facts.jumped) if abs(facts.jumped) > CLOCK_OFF else memory.jumped
-    memory = memory._replace(jumped=jumped)
-    receiver = facts.receiver
+    memory, receiver = _move(memory, facts), facts.receiver
     if receiver is None:
         return memory
+
+    def note(known: Mapping[str, Rhythm], name: str, last: float) -> Rhythm:
+        return rhythms.note(known.get(name, Rhythm()), last, _find_moved(last, memory, facts.now))
+
     known = {name: receiver.fortigates.get(name, FortiGateFacts()) for name in limits.refresh}
     counts = {"rate:" + name: each.limited for name, each in known.items()}
     counts.update({"refused:" + why: number for why, number in receiver.refused.items()})
     return memory._replace(
-        polls={
-            n: rhythms.note(memory.polls.get(n, Rhythm()), e.last_poll) for n, e in known.items()
-        },
-        posts={
-            n: rhythms.note(memory.posts.get(n, Rhythm()), e.last_event) for n, e in known.items()
-        },
+        polls={n: note(memory.polls, n, each.last_poll) for n, each in known.items()},
+        posts={n: note(memory.posts, n, each.last_event) for n, each in known.items()},
         counts={key: _note_count(memory, key, n, facts.now) for key, n in counts.items()},
+        started=rhythms.note(memory.started, receiver.started),
     )
+
+
+def _move(memory: Memory, facts: Facts) -> Memory:
+    """Return the memory with its times by the clock as it is now."""
+    by = facts.jumped
+    return memory._replace(
+        polls={name: rhythms.move(each, by) for name, each in memory.polls.items()},
+        posts={name: rhythms.move(each, by) for name, each in memory.posts.items()},
+        jumped=(facts.now, by) if abs(by) > CLOCK_OFF else memory.jumped,
+        started=rhythms.move(memory.started, by),
+    )
+
+
+def _find_moved(last: float, memory: Memory, now: float) -> float:
+    """Return by how much the clock was set after a time that is news; it was shortly before ``now``."""
+    at, seconds = memory.jumped
+    is_before = abs(now - last - seconds) < abs(now - last)
+    return seconds if is_before and 0 <= now - at < STALE else 0.0
 
 
 def _note_count(memory: Memory, key: str, number: float, now: float) -> tuple[float, float]:
@@ -159,12 +177,12 @@ def _judge_fortigate(
 ) -> Iterator[Condition]:
     known = receiver.fortigates.get(name, FortiGateFacts())
     polls, posts = memory.polls.get(name, Rhythm()), memory.posts.get(name, Rhythm())
-    silent = facts.now - max(known.last_poll, receiver.started)
+    silent = facts.now - max(polls.at, memory.started.at)
     if silent > rhythms.find_poll_limit(polls, limits.refresh[name], limits.poll_silence):
-        since = "for " + format_span(facts.now - known.last_poll) if known.last_poll else "yet"
+        since = "for " + format_span(facts.now - polls.at) if known.last_poll else "yet"
         text = "%s has not fetched the feed %s: it does not get new bans" % (name, since)
         yield Condition("polls:" + name, CRITICAL, text)
-    silent = facts.now - known.last_event
+    silent = facts.now - posts.at
     if known.last_event and silent > rhythms.find_post_limit(posts, limits.post_silence):
         text = "%s has posted no event for %s, which is longer than usual"
         yield Condition("posts:" + name, WARNING, text % (name, format_span(silent)))

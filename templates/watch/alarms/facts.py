@@ -94,16 +94,16 @@ def collect_facts(paths: PathSettings, clock: Clock) -> Facts:
 
 
 def list_silent(
-    folder: str, peers: Iterable[tuple[str, str]], began: float, now: float
+    folder: str, peers: Iterable[tuple[str, str]], steady: float, now: float
 ) -> tuple[tuple[str, str], ...]:
     """Return the sites of ``peers`` that have not shared their bans for some time.
 
-    ``began``: when this service began to ask them.
+    ``steady``: seconds since this service began to ask them, or since the clock was set.
     """
     found = []
     for group, site in peers:
         age = _measure_age(find_answer(find_list(folder, group, site)), now)
-        if min(age, now - began) > SILENT:
+        if min(age, steady) > SILENT:
             found.append((group, site))
     return tuple(found)
 

@@ -113,7 +113,6 @@ class Alarms:
         self._clock = Clock()
         self._peers = [(group, site) for group, site in settings.get("peers", ())]
         self._reports = bool(settings.get("abuseipdb"))
-        self._began = time.time()
         self._certificate_ends: float | None = None
         self._heartbeat_error = ""
         self._next_heartbeat = 0.0
@@ -127,7 +126,7 @@ class Alarms:
             certificate_ends=self._certificate_ends,
             failing=self._book.list_failing(),
             heartbeat=self._heartbeat_error,
-            silent=list_silent(self._folder, self._peers, self._began, facts.now),
+            silent=list_silent(self._folder, self._peers, facts.steady, facts.now),
             unreported=read_failure(self._folder, facts.now) if self._reports else "",
         )
         self._book.look(facts)

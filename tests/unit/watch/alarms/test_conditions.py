@@ -119,6 +119,41 @@ def test_a_fortigate_has_time_to_fetch_the_list_after_a_start_of_the_receiver() 
     assert set(look(facts(receiver=down._replace(started=NOW - 700)))) == {"polls:fgt1"}
 
 
+@pytest.mark.parametrize("step", [7200, 30 * DAY, -7200])
+def test_a_clock_that_is_set_makes_no_fortigate_silent_nor_hides_one_that_is(step: float) -> None:
+    polled = receiver(fortigates={"fgt1": fortigate(last_poll=NOW - 100, last_event=NOW - 100)})
+    memory = remember(Memory(), facts(receiver=polled), LIMITS)
+    set_now = facts(receiver=polled, now=NOW + step, jumped=step)
+    assert set(look(set_now, memory)) == {"jump"}
+    memory = remember(memory, set_now, LIMITS)
+    later = set_now._replace(now=set_now.now + 700, jumped=0.0)
+    assert set(look(later._replace(now=set_now.now + 400), memory)) == {"jump"}
+    assert set(look(later, memory)) == {"polls:fgt1"}
+    assert "for 13 min" in look(later, memory)["polls:fgt1"].text
+
+
+def test_a_clock_that_is_set_ends_no_alarm_about_a_silent_fortigate() -> None:
+    silent = facts(receiver=of(last_poll=NOW - 3 * DAY, last_event=NOW - 3 * DAY))
+    memory = remember(Memory(), silent, LIMITS)
+    found = look(silent._replace(now=NOW + 400, jumped=400.0), memory)
+    assert set(found) == {"jump", "polls:fgt1", "posts:fgt1"}
+    assert "for 3 d" in found["polls:fgt1"].text
+
+
+def test_a_poll_just_before_the_clock_was_set_counts_as_just_before() -> None:
+    memory = remember(Memory(), facts(), LIMITS)
+    step = 7200.0
+    set_now = facts(now=NOW + step, jumped=step, receiver=None)
+    memory = remember(memory, set_now, LIMITS)
+    # the receiver wrote it before, and this is the first look at it
+    found = facts(now=NOW + step + 5, receiver=of(last_poll=NOW - 3, last_event=NOW - 3))
+    assert set(look(found, memory)) == {"jump"}
+    # and the gap to the next one is a minute
+    memory = remember(memory, found, LIMITS)
+    found = facts(now=NOW + step + 60, receiver=of(last_poll=NOW + step + 57))
+    assert remember(memory, found, LIMITS).polls["fgt1"].longest == pytest.approx(60)
+
+
 def test_a_fortigate_that_never_posted_is_no_alarm() -> None:
     assert look(facts(receiver=of(last_event=0))) == {}
 
