@@ -12,7 +12,7 @@ from typing import Any
 
 from banstitch_shared.service import replace_file
 
-from watch.abuseipdb.queue import AGAIN, Report, State
+from watch.abuseipdb.queue import AGAIN, DAY, Report, State
 
 NAME = "abuseipdb.json"
 # Seconds for which all attempts must have failed, so that it is an alarm.
@@ -55,7 +55,8 @@ def _read(path: str) -> State:
         began=float(found["began"]),
         not_before=float(found["not_before"]),
         failing=float(found["failing"]),
-        day=int(found["day"]),
+        # until 0.2 there was the day instead of its end
+        renews=float(found["renews"] if "renews" in found else (found["day"] + 1) * DAY),
         used=int(found["used"]),
         failures=int(found["failures"]),
         seen={str(address): float(at) for address, at in found["seen"].items()},

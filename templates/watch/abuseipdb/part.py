@@ -65,13 +65,14 @@ class Reporter:
         self._spared = Spared(spool, settings["never"], settings["trusted"], settings["looked_up"])
         self._state = read_state(folder, clock())
         self._written: State | None = None
-        self._hindrance = ""
+        self._hindrance, self._is_new = "", True
         self._dropped, self._noted_at = 0, float("-inf")
 
     def look(self) -> None:
         """Queue the new bans, and report those whose time has come. Raises OSError."""
         now = self._clock()
-        self._state = queue.note_clock(self._state, now, self._uptime())
+        self._state = queue.note_clock(self._state, now, self._uptime(), self._is_new)
+        self._is_new = False
         try:
             self._spared.look(now)
             live = [

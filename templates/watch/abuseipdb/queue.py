@@ -35,8 +35,8 @@ class State(NamedTuple):
     """The memory that outlives a restart. Times in epoch seconds.
 
     ``began``: bans before it are not reported. ``seen``: the beginning of the last ban of each address that
-    was queued or left out. ``tried``: the last attempt to report each address. ``used``: attempts on ``day``.
-    ``not_before``: when the next attempt may be. ``failing``: since when all attempts fail, 0 if they do not.
+    was queued or left out. ``tried``: the last attempt to report each address. ``used``: attempts of the day
+    that ends at ``renews``. ``not_before``: when the next attempt may be. ``failing``: since when all attempts fail, 0 if they do not.
     ``booted``: when the host booted, by the clock as it was then; 0 if that is not known.
     """
 
@@ -44,7 +44,7 @@ class State(NamedTuple):
     seen: Mapping[str, float] = {}
     tried: Mapping[str, float] = {}
     waiting: tuple[Report, ...] = ()
-    day: int = 0
+    renews: float = 0.0
     used: int = 0
     not_before: float = 0.0
     failures: int = 0
@@ -53,16 +53,35 @@ class State(NamedTuple):
     booted: float = 0.0
 
 
-def note_clock(state: State, now: float, uptime: float) -> State:
+def note_clock(state: State, now: float, uptime: float, is_first: bool) -> State:
     """Return the state, in which nothing is sent for 15 minutes after the clock was set or the host booted.
 
-    How long ago an address was reported is not known then. ``uptime``: seconds since the boot.
+    How long ago an address was reported is not known then. ``uptime``: seconds since the boot; ``is_first``:
+    whether the host may have booted since the last look.
     """
     booted = now - uptime
-    if abs(booted - state.booted) < STEP:
+    step = booted - state.booted
+    if abs(step) < STEP:
         return state
+    if not is_first:
+        state = _move(state, step, now)
     pause = max(state.not_before, now + AGAIN) if state.tried else state.not_before
     return state._replace(booted=booted, not_before=pause)
+
+
+def _move(state: State, step: float, now: float) -> State:
+    """Return the state with its limits by the clock as it is now, after it was set by ``step`` seconds."""
+    return state._replace(
+        not_before=state.not_before + step,
+        failing=state.failing + step if state.failing else 0.0,
+        # which clock was right is not known, so a day ends when it has ended by both
+        renews=max(state.renews + step, _find_midnight(now)) if state.renews else 0.0,
+    )
+
+
+def _find_midnight(now: float) -> float:
+    """Return the end of the day in UTC."""
+    return (now // DAY + 1) * DAY
 
 
 def put(state: State, live: Iterable[Report], now: float) -> tuple[State, int]:
@@ -104,6 +123,7 @@ def _forget(state: State, now: float) -> State:
         # not forgotten: the real time of the attempt is not known, and may be just now
         tried={a: min(at, now) for a, at in state.tried.items() if now - WINDOW < at},
         not_before=min(state.not_before, now + DAY),
+        renews=min(state.renews, now + DAY),
     )
 
 
@@ -112,12 +132,8 @@ def take(state: State, limit: int, now: float) -> tuple[State, Report | None]:
 
     The attempt counts from now on, so that a restart does not make it again.
     """
-    today = int(now // DAY)
-    if today > state.day:
-        state = state._replace(day=today, used=0)
-    elif today < state.day - 1:
-        # the clock was far ahead; one that is set back into yesterday gives no second quota
-        state = state._replace(day=today)
+    if now >= state.renews:
+        state = state._replace(renews=_find_midnight(now), used=0)
     if now < state.not_before or state.used >= limit:
         return state, None
     for number, report in enumerate(state.waiting):

@@ -125,6 +125,45 @@ def test_a_clock_that_is_set_back_into_yesterday_gives_no_second_quota(
     assert len(stand_in.reports) == 1
 
 
+@pytest.mark.parametrize("step", [86400, -86400, 30 * 86400, 3600 * 17])
+def test_a_clock_that_is_set_to_another_day_gives_no_second_quota(
+    site: Site, stand_in: StandIn, step: int
+) -> None:
+    site.settings["limit"] = 1
+    site.start()
+    site.now += 10  # shortly after eight o'clock in UTC
+    site.ban(STRANGER)
+    site.pass_time(70)
+    site.set_clock(step)
+    site.ban(ANOTHER)
+    site.pass_time(1000)
+    assert list_addresses(stand_in) == [STRANGER]
+    # a day later, it is another day by the clock before and after
+    site.pass_time(86400)
+    site.ban("9.9.9.10")
+    site.pass_time(70)
+    assert list_addresses(stand_in) == [STRANGER, "9.9.9.10"]
+
+
+def test_a_clock_that_is_right_again_delays_the_next_day_by_none(
+    site: Site, stand_in: StandIn
+) -> None:
+    site.settings["limit"] = 1
+    site.start()
+    site.now += 10
+    site.ban(STRANGER)
+    site.pass_time(70)
+    for step in (86400, -86400):
+        site.set_clock(step)
+        site.pass_time(1000)
+    site.pass_time(1_800_057_600.0 - 100 - site.now)
+    site.ban(ANOTHER)
+    site.pass_time(90)
+    assert list_addresses(stand_in) == [STRANGER]
+    site.pass_time(70)
+    assert list_addresses(stand_in) == [STRANGER, ANOTHER]
+
+
 def test_the_pause_that_the_server_asks_for_is_kept_over_a_restart(
     site: Site, stand_in: StandIn
 ) -> None:
