@@ -152,13 +152,16 @@ class Book:
         self._outboxes.update({n: box for n, box in boxes.items() if n in self._outboxes})
 
 
-def _read_memory(polls: Any, posts: Any, counts: Any, jumped: Any, started: Any = ()) -> Memory:
+def _read_memory(
+    polls: Any, posts: Any, counts: Any, jumped: Any, started: Any = (), errors: Any = None
+) -> Memory:
     return Memory(
         {name: Rhythm(*each) for name, each in polls.items()},
         {name: Rhythm(*each) for name, each in posts.items()},
         {name: (float(number), float(at)) for name, (number, at) in counts.items()},
         (float(jumped[0]), float(jumped[1])),
         Rhythm(*started),
+        {subject: float(since) for subject, since in (errors or {}).items()},
     )
 
 

@@ -25,6 +25,8 @@ CERTIFICATE = ((3, CRITICAL), (14, WARNING), (30, WARNING))
 LITTLE_ROOM, NO_ROOM = 0.10, 0.03
 # Seconds by which two clocks may differ, and by which ours may be set at once.
 CLOCK_OFF = 300.0
+# Seconds for which an error must last: fail2ban may be restarting.
+BRIEF = 20.0
 # Seconds for which something that was counted makes an alarm.
 RECENT = 600.0
 # Kinds of alarms that only facts of the receiver can begin or end.
@@ -69,6 +71,7 @@ class Memory(NamedTuple):
     """The memory of earlier looks: rhythms, and counts with the time of their last rise.
 
     ``jumped``: the last time when the clock was set, and by how much. ``started``: when the receiver began.
+    ``errors``: since when each of its errors lasts.
     """
 
     polls: Mapping[str, Rhythm] = {}
@@ -76,6 +79,7 @@ class Memory(NamedTuple):
     counts: Mapping[str, tuple[float, float]] = {}
     jumped: tuple[float, float] = (0.0, 0.0)
     started: Rhythm = Rhythm()
+    errors: Mapping[str, float] = {}
 
 
 def remember(memory: Memory, facts: Facts, limits: Limits) -> Memory:
@@ -95,6 +99,7 @@ def remember(memory: Memory, facts: Facts, limits: Limits) -> Memory:
         posts={n: note(memory.posts, n, each.last_event) for n, each in known.items()},
         counts={key: _note_count(memory, key, n, facts.now) for key, n in counts.items()},
         started=rhythms.note(memory.started, receiver.started),
+        errors={subject: memory.errors.get(subject, facts.now) for subject in receiver.errors},
     )
 
 
@@ -129,6 +134,7 @@ def list_conditions(facts: Facts, memory: Memory, limits: Limits) -> Iterator[Co
             text = "the receiver does not run: no event is taken, and FortiGates get no feed"
             yield Condition("receiver", CRITICAL, text)
     else:
+        yield from _judge_errors(facts, facts.receiver.errors, memory)
         yield from _judge_receiver(facts.receiver, limits)
         for name in limits.refresh:
             yield from _judge_fortigate(name, facts, facts.receiver, memory, limits)
@@ -147,14 +153,21 @@ def list_unknown(facts: Facts) -> tuple[str, ...]:
     is_early = facts.steady <= STALE
     if facts.receiver is None:
         unseen += [*OF_RECEIVER, "receiver"] if is_early else OF_RECEIVER
+    elif is_early:
+        unseen.append("error")
     if facts.rules_age > STALE and is_early:
         unseen.append("rules")
     return tuple(unseen)
 
 
+def _judge_errors(facts: Facts, errors: Mapping[str, str], memory: Memory) -> Iterator[Condition]:
+    for subject, error in errors.items():
+        is_brief = 0 <= facts.now - memory.errors.get(subject, facts.now) < BRIEF
+        if facts.steady > STALE and not is_brief:
+            yield Condition("error:" + subject, CRITICAL, error)
+
+
 def _judge_receiver(receiver: ReceiverFacts, limits: Limits) -> Iterator[Condition]:
-    for subject, error in receiver.errors.items():
-        yield Condition("error:" + subject, CRITICAL, error)
     if receiver.left_out:
         text = "the feed is full: %d bans have no room in it (receiver_feed_limit)"
         yield Condition("full", CRITICAL, text % receiver.left_out)

@@ -27,12 +27,6 @@ UP = Shield("up", NOW, NOW + 3600, "admin", "by hand")
     [
         ("receiver", "critical", "no event is taken", {"receiver": None}),
         ("rules", "critical", "nobody new is banned", {"rules_age": 61.0}),
-        (
-            "error:fail2ban",
-            "critical",
-            "is it running",
-            {"receiver": receiver(errors={"fail2ban": "is it running?"})},
-        ),
         ("polls:fgt1", "critical", "for 15 min", {"receiver": of(last_poll=NOW - 900)}),
         ("polls:fgt1", "critical", "feed yet", {"receiver": of(last_poll=0)}),
         ("posts:fgt1", "warning", "for 2 d", {"receiver": of(last_event=NOW - 2 * DAY)}),
@@ -70,6 +64,21 @@ def test_what_is_wrong_is_a_condition(
 def test_a_site_at_which_all_is_well_has_none() -> None:
     assert look(facts()) == {}
     assert look(facts(drift=Drift(NOW, "me", 0), certificate_ends=None)) == {}
+
+
+def test_an_error_is_a_condition_after_20_seconds_but_not_while_services_start() -> None:
+    failing = facts(receiver=receiver(errors={"fail2ban": "is it running?"}))
+    memory = remember(Memory(), failing, LIMITS)
+    soon, later = failing._replace(now=NOW + 15), failing._replace(now=NOW + 20)
+    assert look(soon, memory) == {}
+    found = look(later, memory)["error:fail2ban"]
+    assert (found.severity, found.text) == ("critical", "is it running?")
+    # an installation starts the receiver before fail2ban
+    assert look(later._replace(steady=59.0), memory) == {}
+    assert "error" in list_unknown(later._replace(steady=59.0))
+    # another error begins anew
+    memory = remember(memory, facts(now=NOW + 10), LIMITS)
+    assert look(later, memory) == {}
 
 
 def test_a_certificate_is_reported_again_after_30_14_and_3_days() -> None:
@@ -170,4 +179,4 @@ def test_within_a_minute_of_a_start_or_a_step_of_the_clock_no_sign_of_life_is_no
     early = silent._replace(steady=59.0)
     assert look(early) == {}
     assert {"receiver", "rules"} <= set(list_unknown(early))
-    assert list_unknown(facts(steady=0.0)) == ()
+    assert list_unknown(facts(steady=0.0)) == ("error",)
