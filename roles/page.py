@@ -84,19 +84,22 @@ def _list_problems(context: Context, settings: Settings) -> Iterator[Problem]:
             "page",
             "page: passwords need https, and receiver_tls is off",
             "encrypt the receiver, or set page_listen to 127.0.0.1 behind a proxy with https",
+            "receiver_tls",
         )
     for name, port in _list_other_ports(context, receiver).items():
         if port == settings.page_port:
             message = f"page_port must differ from {name}, which is {port} as well"
             remedy = "choose another port for one of them"
-            yield context.build_problem("page_port", message, remedy)
+            yield context.build_problem("page_port", message, remedy, name)
     if not settings.page_users:
-        yield context.build_problem("page_users", "page_users: nobody could log in", "name a user")
+        message = "page_users: nobody could log in"
+        yield context.build_problem("page_users", message, "name a user", "page")
     if bool(settings.page_trusted_header) != bool(settings.page_trusted_proxies):
         yield context.build_problem(
             "page_trusted_header",
-            "page_trusted_header: the header and the proxies belong together",
-            "set page_trusted_header and page_trusted_proxies, or neither",
+            "page_trusted_header and page_trusted_proxies belong together",
+            "set both or neither",
+            "page_trusted_proxies",
         )
     for user in settings.page_users:
         if user.password is None and not settings.page_trusted_header:

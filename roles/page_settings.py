@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from banstitch_shared.passwords import check_hash
 from pydantic import Field, SecretStr, field_validator
 
-from provision.sites.setting_types import Address, Duration, Networks, Unquoted
+from provision.sites.setting_types import Address, Duration, Expected, Networks, Unquoted
 from provision.sites.settings import RoleSettings, Strict
 
 _URL = re.compile(r"https://[A-Za-z0-9.:\[\]-]{1,255}")
@@ -18,7 +18,11 @@ _URL = re.compile(r"https://[A-Za-z0-9.:\[\]-]{1,255}")
 class PageUser(Strict):
     """One user: name, role and the hash of a password."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"),
+        Expected("a name of at most 64 letters, digits, '.', '_', '@' and '-'"),
+    ]
     role: Literal["viewer", "support", "admin"]
     password: SecretStr | None = None
 
@@ -65,6 +69,7 @@ class Settings(RoleSettings):
             pattern=r"^([A-Za-z][A-Za-z0-9-]{0,63})?$",
             description="header in which a reverse proxy names the user that it has logged in; empty: none",
         ),
+        Expected("the name of a header, such as X-Forwarded-User, of letters, digits and '-'"),
     ] = ""
     page_trusted_proxies: Annotated[
         Networks, Field(description="addresses of the proxies from which this header is accepted")

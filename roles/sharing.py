@@ -71,7 +71,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
     if port == context.get_settings("receiver", ReceiverSettings).receiver_port:
         message = f"share_port must differ from receiver_port, which is {port} as well"
         remedy = "choose another port for one of them"
-        raise InputError([build_problem(context, "share_port", message, remedy)])
+        raise InputError([build_problem(context, "share_port", message, remedy, "receiver_port")])
     certificates = [part for group in groups for part in _list_certificates(context, group)]
     text = json.dumps(_describe_service(context), indent=1) + "\n"
     settings = File(SHARE_SETTINGS, text, 0o640, "root", SHARE_USER, check="json")

@@ -12,7 +12,7 @@ from provision.desired.context import Context
 from provision.desired.host_paths import SHARE, SHARED_DENIED, TRUSTED, WATCH_MEMORY
 from provision.errors import InputError, Problem
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.sites.setting_types import Duration
+from provision.sites.setting_types import Duration, Expected
 from provision.sites.settings import Peer, RoleSettings, Strict
 from roles.receiver import tls
 from roles.shield_settings import Settings as ShieldSettings
@@ -20,6 +20,13 @@ from roles.shield_settings import Settings as ShieldSettings
 NAME = "sharing"
 # Sites of which one fetches the bans: each is a thread of banstitch-watch.
 _MOST_PEERS = 60
+
+
+GroupName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9-]{0,29}$"),
+    Expected("a name of lower-case letters, digits and '-', of at most 30, with a letter first"),
+]
 
 
 class Authority(Strict):
@@ -33,7 +40,7 @@ class Settings(RoleSettings):
     """The groups of a site, and the limits of what its peers may ban here."""
 
     share_bans: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,29}$")], ...],
+        tuple[GroupName, ...],
         Field(
             description="groups of sites with which this site shares bans; use the same names at each site"
         ),
@@ -199,7 +206,9 @@ def describe_watch(context: Context) -> list[dict[str, object]]:
     ]
 
 
-def build_problem(context: Context, setting: str, message: str, remedy: str) -> Problem:
+def build_problem(
+    context: Context, setting: str, message: str, remedy: str, *others: str
+) -> Problem:
     """Return a problem of the ban host's ``setting``, at its line of the inventory."""
     own = Context(context.site, context.site.ban_host)
-    return own.build_problem(setting, message, remedy)
+    return own.build_problem(setting, message, remedy, *others)

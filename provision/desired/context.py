@@ -64,10 +64,13 @@ class Context:
         """Return the secret of that name, or a placeholder with the name if it is unknown."""
         return self.tokens.get(name, f"{_BY_NAME}{name})")
 
-    def build_problem(self, setting: str, message: str, remedy: str) -> Problem:
-        """Return a problem of the host's own ``setting``, at the line that sets it, or else at the host's."""
-        where = self.host.where
-        place = where.get(setting) or where.get("inventory_hostname") or Where(self.host.name)
+    def build_problem(self, setting: str, message: str, remedy: str, *others: str) -> Problem:
+        """Return a problem of the host's own ``setting``, at the line that sets it, or else at the host's.
+
+        ``others``: further settings that the problem is about; the first one that is set gives the place.
+        """
+        lines = map(self.host.where.get, (setting, *others, "inventory_hostname"))
+        place = next(filter(None, lines), Where(self.host.name))
         return replace(place.problem(message, remedy), hosts=(self.host.name,))
 
     def list_site_addresses(self) -> tuple[str, ...]:

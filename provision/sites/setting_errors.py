@@ -113,13 +113,14 @@ def _quote(value: object) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
+_STRING = "a string, in quotes"
 _TYPES = {
     "int_type": "an integer",
     "int_parsing": "an integer",
     "int_from_float": "an integer",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
-    "string_type": "a string, in quotes",
+    "string_type": _STRING,
     "tuple_type": "a list",
     "list_type": "a list",
     "dict_type": "a mapping",
@@ -133,6 +134,8 @@ def _describe_rule(detail: ErrorDetails, expected: str) -> str:
     context = detail.get("ctx", {})
     if isinstance(context.get("error"), ValueError):
         return expected if str(context["error"]) == NOT_EXPECTED else ""
+    if detail["type"] == "string_pattern_mismatch":
+        return expected if expected != _STRING else ""
     if detail["type"] == "literal_error":
         return expected or str(context["expected"])
     bounds = [text.format(context[bound]) for bound, text in _BOUNDS.items() if bound in context]
@@ -181,7 +184,7 @@ def _describe_expected(field: FieldInfo, nested: bool) -> str:
     if kind is bool:
         return "true or false"
     # what a part of a setting must be stands in its error
-    return "a string, in quotes" if kind in (str, SecretStr) and not nested else ""
+    return _STRING if kind in (str, SecretStr) and not nested else ""
 
 
 def _unwrap_type(field: FieldInfo) -> tuple[object, list[object]]:

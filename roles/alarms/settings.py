@@ -131,6 +131,7 @@ class Settings(RoleSettings):
             pattern=rf"^{_HOST}$",
             description="mail server; localhost is the mail system of the ban host itself",
         ),
+        Expected("a host name or an address, without a port; an IPv6 address in brackets"),
     ] = "localhost"
     alarms_mail_port: Annotated[
         Port | None,
@@ -148,6 +149,7 @@ class Settings(RoleSettings):
     alarms_mail_user: Annotated[
         str,
         Field(pattern=r"^[ -~]{0,200}$", description="name to log in to the mail server"),
+        Expected("a name of at most 200 characters of printable ASCII"),
     ] = ""
     alarms_mail_password: Annotated[
         AsciiSecret | None, Field(description="password to log in to the mail server")
@@ -169,6 +171,7 @@ class Settings(RoleSettings):
             pattern=rf"^(|(udp|tcp|tls)://{_HOST}:[0-9]{{1,5}})$",
             description="a syslog server, such as tls://log.example.com:6514, udp:// or tcp://",
         ),
+        Expected("like tls://log.example.com:6514, with a port, and with udp, tcp or tls"),
     ] = ""
     alarms_syslog_minimum: Annotated[
         Severity,
@@ -183,6 +186,7 @@ class Settings(RoleSettings):
             pattern=rf"^(|{_HOST}:[0-9]{{1,5}})$",
             description="HTTP proxy, HOST:PORT, for https to webhooks, the heartbeat and AbuseIPDB",
         ),
+        Expected("like proxy.example.com:3128"),
     ] = ""
     alarms_quiet: Annotated[
         str,

@@ -24,7 +24,7 @@ from provision.desired.host_paths import (
 from provision.desired.templates import render
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
-from provision.sites.setting_types import Networks
+from provision.sites.setting_types import Expected, Networks
 from provision.sites.settings import RoleSettings
 
 APP_DIRECTORY = "/opt/banstitch"
@@ -67,6 +67,7 @@ class Settings(RoleSettings):
             pattern=r"^[1-9][0-9]{0,5}[kM]$",
             description="size at which the event log is rotated, such as 500k or 50M",
         ),
+        Expected("a size such as 500k or 50M"),
     ] = "50M"
     receiver_log_keep: Annotated[
         int, Field(ge=1, le=520, description="number of rotated event logs to keep")
