@@ -36,8 +36,9 @@ class State(NamedTuple):
 
     ``began``: bans before it are not reported. ``seen``: the beginning of the last ban of each address that
     was queued or left out. ``tried``: the last attempt to report each address. ``used``: attempts of the day
-    that ends at ``renews``. ``not_before``: when the next attempt may be. ``failing``: since when all attempts fail, 0 if they do not.
-    ``booted``: when the host booted, by the clock as it was then; 0 if that is not known.
+    that ends at ``renews``. ``not_before``: when the next attempt may be. ``failing``: since when all
+    attempts fail, 0 if they do not. ``booted``: when the host booted, by the clock as it was then; 0 if that
+    is not known.
     """
 
     began: float

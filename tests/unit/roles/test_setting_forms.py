@@ -1,4 +1,4 @@
-"""An error about a setting is one that an operator can act on: it names the place, and the form of the value."""
+"""An error about a setting names its place in the inventory, and the form of the value."""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ def test_a_site_that_never_answered_is_named_as_well(tmp_path: Path) -> None:
     assert list_silent(str(tmp_path), PEERS, 301.0, NOW) == tuple(PEERS)
 
 
-def test_nobody_is_silent_before_he_could_be_asked_or_while_the_clock_is_new(tmp_path: Path) -> None:
+def test_nobody_is_silent_before_he_could_be_asked_or_while_the_clock_is_new(
+    tmp_path: Path,
+) -> None:
     note_answer(tmp_path, "bh2", NOW - 9999)
     assert list_silent(str(tmp_path), PEERS, 60.0, NOW) == ()
