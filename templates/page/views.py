@@ -47,7 +47,11 @@ def render(
     """Return a page."""
     now = values.setdefault("now", time.time())
     text = state.templates.get_template(name).render(
-        visitor=visitor, path=request.path, clock=now, **values
+        visitor=visitor,
+        path=request.path,
+        clock=now,
+        is_shared=bool(state.settings.shared),
+        **values,
     )
     return Response(text, code, mimetype="text/html")
 

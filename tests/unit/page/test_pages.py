@@ -79,6 +79,14 @@ def test_bans_of_other_sites_are_found_with_where_they_come_from_and_what_to_do(
     assert "198.51.100.7 not banned" in text(browser.get("/address", q="198.51.100.7"))
 
 
+@pytest.mark.parametrize("path", ["/", "/bans"])
+def test_a_list_of_bans_says_that_those_of_other_sites_are_not_in_it(page: Page, path: str) -> None:
+    note = "Bans of other sites are not in this list. Search for an address to find them."
+    assert note in text(page.log_in("viewer").get(path))
+    alone = Page(page.folder, shared="")
+    assert note not in text(alone.log_in("viewer").get(path))
+
+
 def test_bans_of_other_sites_do_not_deny_what_is_allowed(page: Page) -> None:
     page.share(f"203.0.113.0/24 4000000000 {NOW - 60} {JAIL} bh2")
     given = Allowance("203.0.113.77", NOW + 9000, NOW, "page:support", "a user called")
