@@ -173,7 +173,7 @@ class Imports:
         return found
 
     def _make(self, alive: Mapping[Peer, Signature], now: float) -> None:
-        offered: dict[str, list[tuple[str, SharedBan]]] = {}
+        offered: dict[str, list[tuple[Peer, SharedBan]]] = {}
         ends = []
         self.counts, self.refused = (dict.fromkeys(self._paths, 0) for _ in range(2))
         for peer, signature in alive.items():
@@ -185,8 +185,7 @@ class Imports:
                 if self._spared.find_refusal(ban.address):
                     self.refused[peer] += 1
                     continue
-                self.counts[peer] += 1
-                offered.setdefault(ban.address, []).append((peer[1], ban))
+                offered.setdefault(ban.address, []).append((peer, ban))
         least = self._share["minimum_sites"]
         found = [
             imported
@@ -196,12 +195,15 @@ class Imports:
         ]
         found.sort(key=lambda each: (-each.since, each.address))
         self.denied = tuple(found[: self._most])
+        for each in self.denied:
+            for peer, _ in offered[each.address]:
+                self.counts[peer] += 1
         self._fresh_until = min(ends, default=float("inf"))
 
-    def _join(self, address: str, bans: list[tuple[str, SharedBan]], now: float) -> Imported:
+    def _join(self, address: str, bans: list[tuple[Peer, SharedBan]], now: float) -> Imported:
         until = max(find_end(ban, now, self._share["ban_time"]) for _, ban in bans)
         first = min((ban for _, ban in bans), key=lambda ban: ban.since)
-        sites = tuple(sorted({site for site, _ in bans}))
+        sites = tuple(sorted({site for (_, site), _ in bans}))
         return Imported(address, until, first.since, first.jail, sites)
 
     def _read(self, peer: Peer, signature: Signature) -> list[SharedBan]:

@@ -220,6 +220,16 @@ def test_as_many_sites_as_the_settings_want_must_have_banned_an_address(tmp_path
     assert site.listed() == [ATTACKER]
 
 
+def test_a_ban_that_too_few_sites_have_is_not_counted_as_one_that_denies(tmp_path: Path) -> None:
+    site = Site(tmp_path, minimum_sites=2)
+    site.offer((ATTACKER, later()), (OTHER, later()), site="a")
+    site.offer((ATTACKER, later()), site="b")
+    site.listed()
+    text = site.get("/metrics", auth=("status", "s-secret")).text
+    assert 'banstitch_shared_bans{group="north",peer="a"} 1' in text
+    assert 'banstitch_shared_bans{group="north",peer="b"} 1' in text
+
+
 def test_an_address_counts_no_longer_than_enough_sites_have_it_banned(tmp_path: Path) -> None:
     site = Site(tmp_path, minimum_sites=2)
     soon = int(time.time()) + 2
