@@ -18,13 +18,29 @@ MOST_LINES = 40
 
 
 class Digest(NamedTuple):
-    """A digest about a site. ``severity``: the highest in it."""
+    """A digest about a site. ``severity``: the highest in it. ``left_out``: messages without a line."""
 
     site: str
     subject: str
-    lines: tuple[str, ...]
+    described: tuple[str, ...]
     severity: str
     messages: tuple[Message, ...]
+    left_out: int = 0
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return a line for each message, and one about those that were left out."""
+        if not self.left_out:
+            return self.described
+        return (*self.described, "and %d more: see `site.py alarms`" % self.left_out)
+
+    def fit(self, most: int) -> Digest:
+        """Return the digest with as many of its lines as have room in ``most`` bytes."""
+        fitting = self
+        while len("\n".join(fitting.lines).encode()) > most and fitting.described:
+            kept = fitting.described[:-1]
+            fitting = fitting._replace(described=kept, left_out=fitting.left_out + 1)
+        return fitting
 
     @property
     def text(self) -> str:
@@ -38,11 +54,9 @@ def compose(site: str, messages: Sequence[Message], dropped: int = 0) -> Digest:
     over = [each for each in messages if each.is_over]
     ordered = sorted(new, key=lambda each: -SEVERITIES.index(each.severity))
     lines = [_describe(each) for each in [*ordered, *over]]
-    left_out = len(lines) - MOST_LINES + dropped if len(lines) > MOST_LINES else dropped
-    if left_out:
-        lines = [*lines[:MOST_LINES], "and %d more: see `site.py alarms`" % left_out]
-    severity = ordered[0].severity if ordered else INFO
-    return Digest(site, _summarize(site, ordered, over), tuple(lines), severity, tuple(messages))
+    kept, left_out = tuple(lines[:MOST_LINES]), dropped + max(0, len(lines) - MOST_LINES)
+    severity, subject = ordered[0].severity if ordered else INFO, _summarize(site, ordered, over)
+    return Digest(site, subject, kept, severity, tuple(messages), left_out)
 
 
 def compose_test(site: str, now: float) -> Digest:

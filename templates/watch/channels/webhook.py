@@ -18,6 +18,8 @@ from banstitch_shared.alarm_notes import CRITICAL, INFO, WARNING
 from watch.alarms.digest import Digest
 from watch.outgoing import Outgoing, Way, send
 
+# Bytes of a message of ntfy; a longer one is an attachment, which many servers refuse.
+_MOST_OF_NTFY = 4096
 _PRIORITY = {INFO: 2, WARNING: 4, CRITICAL: 5}
 
 
@@ -100,7 +102,7 @@ def write_ntfy(digest: Digest, url: str) -> Mapping[str, Any]:
     return {
         "topic": urlsplit(url).path.strip("/").rpartition("/")[2],
         "title": digest.subject,
-        "message": "\n".join(digest.lines),
+        "message": "\n".join(digest.fit(_MOST_OF_NTFY).lines),
         "priority": _PRIORITY[digest.severity],
     }
 

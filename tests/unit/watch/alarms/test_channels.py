@@ -151,3 +151,14 @@ def test_the_same_digest_has_the_same_transaction_in_matrix() -> None:
     webhook = Webhook("matrix", "https://example.com/send/m.room.message", "", Way())
     digest = compose("bh1", [Message(NOW, "a", "info", "x")])
     assert write_request(digest, webhook).url == write_request(digest, webhook).url
+
+
+def test_a_long_digest_fits_into_a_message_of_ntfy() -> None:
+    # a longer one is an attachment, which many servers refuse
+    alarms = [message(number, text=f"{number} " + "\u00e9" * 150) for number in range(30)]
+    sent = TEMPLATES["ntfy"](compose("bh1", alarms), "https://ntfy.example.com/topic")["message"]
+    assert 3000 < len(sent.encode()) <= 4096
+    lines = sent.splitlines()
+    assert lines[-1] == f"and {30 - len(lines) + 1} more: see `site.py alarms`"
+    short = compose("bh1", alarms[:3])
+    assert TEMPLATES["ntfy"](short, "https://x/t")["message"] == "\n".join(short.lines)
