@@ -107,9 +107,9 @@ class Hooks(Served):
 
 
 class Mails(Served):
-    """A mail server that speaks TLS and requires a login."""
+    """A mail server that speaks TLS, requires a login, and knows everybody but ``unknown``."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, unknown: str = "nobody@example.com") -> None:
         self.mails: list[EmailMessage] = []
         mails = self
 
@@ -129,6 +129,8 @@ class Mails(Served):
                         self.say("354 go on")
                         self.take()
                         self.say("250 taken")
+                    elif verb == "RCPT" and unknown in line:
+                        self.say("550 who is that?")
                     elif verb == "QUIT":
                         self.say("221 bye")
                         return

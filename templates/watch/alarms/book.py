@@ -72,7 +72,7 @@ class Book:
         """Return the channels that fail, with the last error of each."""
         with self._lock:
             found = self._outboxes.items()
-            return {name: box.error for name, box in found if box.failures >= outbox.FAILING}
+            return {name: box.error for name, box in found if outbox.is_failing(box)}
 
     def look(self, facts: Facts) -> None:
         """Judge the facts, and put the messages into the outboxes."""
@@ -97,10 +97,15 @@ class Book:
             box = self._outboxes[channel]
             return outbox.take(box, now, self._quiet), box.dropped
 
-    def note_sent(self, channel: str, batch: Sequence[Message], now: float) -> None:
-        """Note that a digest went out, and write that at once. Raises OSError."""
+    def note_sent(
+        self, channel: str, batch: Sequence[Message], now: float, missed: str = ""
+    ) -> None:
+        """Note that a digest went out, and write that at once. Raises OSError.
+
+        ``missed``: why it did not reach everybody.
+        """
         with self._lock:
-            self._outboxes[channel] = outbox.note_sent(self._outboxes[channel], batch, now)
+            self._outboxes[channel] = outbox.note_sent(self._outboxes[channel], batch, now, missed)
             self._is_changed = True
         self.write(now)
 
@@ -126,7 +131,7 @@ class Book:
             ActiveAlarm(key, each.severity, each.since, each.text)
             for key, each in self._alarms.items()
         )
-        errors = {name: box.error if box.failures else "" for name, box in self._outboxes.items()}
+        errors = {name: box.error for name, box in self._outboxes.items()}
         return ActiveAlarms(self._looked_at, alarms, errors)
 
     def _format(self) -> str:

@@ -46,7 +46,8 @@ class Quiet(NamedTuple):
 class Outbox(NamedTuple):
     """The messages that wait for a channel. ``sent``: when digests went out within the last hour.
 
-    ``failures``: in a row, the last one with ``error`` at ``tried``. ``dropped``: messages without room.
+    ``failures``: in a row, the last one with ``error`` at ``tried``; without any, ``error`` is why the last
+    digest did not reach everybody. ``dropped``: messages without room.
     """
 
     waiting: tuple[Message, ...] = ()
@@ -95,12 +96,17 @@ def _is_due(outbox: Outbox, waiting: Sequence[Message], now: float) -> bool:
     return not (recent and now - recent[-1] < PAUSE) and len(recent) < most
 
 
-def note_sent(outbox: Outbox, batch: Sequence[Message], now: float) -> Outbox:
-    """Return the outbox after a digest went out."""
+def is_failing(outbox: Outbox) -> bool:
+    """Return whether the channel is an alarm on the others."""
+    return outbox.failures >= FAILING or bool(outbox.error and not outbox.failures)
+
+
+def note_sent(outbox: Outbox, batch: Sequence[Message], now: float, missed: str = "") -> Outbox:
+    """Return the outbox after a digest went out. ``missed``: why it did not reach everybody."""
     gone = set(batch)
     waiting = tuple(each for each in outbox.waiting if each not in gone)
     sent = (*(at for at in outbox.sent if 0 <= now - at < HOUR), now)
-    return Outbox(waiting, sent[-2 * MOST_AN_HOUR :])
+    return Outbox(waiting, sent[-2 * MOST_AN_HOUR :], error=missed)
 
 
 def note_failed(outbox: Outbox, error: str, now: float) -> Outbox:

@@ -28,7 +28,7 @@ from watch.alarms.digest import Digest, compose, compose_test
 from watch.alarms.facts import STALE, Clock, Facts, collect_facts, list_silent
 from watch.alarms.outbox import Quiet
 from watch.alarms.texts import clean
-from watch.channels.mail import Mail, send_mail
+from watch.channels.mail import Mail, PartlyRefused, send_mail
 from watch.channels.syslog import Syslog, send_syslog
 from watch.channels.webhook import Webhook, send_webhook
 from watch.jobs import Job, Part
@@ -146,14 +146,18 @@ class Alarms:
         batch, dropped = self._book.take(channel, now)
         if not batch:
             return
+        missed = ""
         try:
             self.channels[channel](compose(self._site, batch, dropped))
+        except PartlyRefused as error:
+            missed = self._describe(error)
+            log.error("alarms by %s do not reach everybody: %s", channel, missed)
         except FAILURES as error:
             why = self._describe(error)
             log.error("cannot send alarms by %s: %s", channel, why)
             self._book.note_failed(channel, why, now)
             return
-        self._book.note_sent(channel, batch, now)
+        self._book.note_sent(channel, batch, now, missed)
 
     def send_heartbeat(self) -> None:
         """Fetch the URL of the heartbeat while looks find the site healthy, and not otherwise."""

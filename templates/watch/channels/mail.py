@@ -21,6 +21,10 @@ from watch.outgoing import make_context
 STARTTLS, TLS = "starttls", "tls"
 
 
+class PartlyRefused(ValueError):
+    """The mail was accepted, but not for every recipient, so it must not be sent again."""
+
+
 class Mail(NamedTuple):
     """The way to a mailbox. ``security``: starttls, tls, or off for this host itself."""
 
@@ -67,7 +71,8 @@ def send_mail(digest: Digest, mail: Mail) -> str:
     """Send a digest, and return what came back.
 
     Raises:
-        OSError, smtplib.SMTPException, ValueError: it was not accepted for every recipient.
+        PartlyRefused: it was accepted for some of the recipients only.
+        OSError, smtplib.SMTPException, ValueError: it was accepted for nobody.
     """
     host = socket.gethostname()
     message = write_mail(digest, mail, host)
@@ -79,5 +84,5 @@ def send_mail(digest: Digest, mail: Mail) -> str:
         with contextlib.suppress(OSError):
             server.putcmd("QUIT")
     if refused:
-        raise ValueError("the server refuses %d of %d recipients" % (len(refused), len(mail.to)))
+        raise PartlyRefused("the server refuses " + ", ".join(sorted(refused)))
     return "accepted for " + ", ".join(mail.to)

@@ -14,6 +14,7 @@ from watch.alarms import part
 from watch.alarms.part import Alarms, is_healthy, list_hidden
 from watch.settings import AlarmSettings, ChannelSettings, MailSettings
 
+from tests.e2e.alarm_servers import PASSWORD, USER, Mails, make_certificates
 from tests.unit.watch.alarms.samples import Times, facts, receiver
 from tests.unit.watch.drips import Drip
 
@@ -42,7 +43,9 @@ def test_a_heartbeat_is_sent_only_while_events_lead_to_bans() -> None:
     assert not is_healthy(facts(receiver=receiver(errors={"fail2ban": "down"})))
 
 
-def watch_over(tmp_path: Path, channels: Sequence[ChannelSettings] = ()) -> Alarms:
+def watch_over(
+    tmp_path: Path, channels: Sequence[ChannelSettings] = (), ca: str = ""
+) -> Alarms:
     """Return the watch over a site that is healthy."""
     for name in ("looks", "rules"):
         (tmp_path / name).mkdir()
@@ -51,7 +54,7 @@ def watch_over(tmp_path: Path, channels: Sequence[ChannelSettings] = ()) -> Alar
     (tmp_path / "facts.json").write_text(format_facts(found))
     settings: AlarmSettings = {
         "site": "ban1",
-        "ca": "",
+        "ca": ca,
         "proxy": "",
         "channels": channels,
         "receiver": {"host": "127.0.0.1", "port": 8443, "tls": False},
@@ -68,7 +71,8 @@ def watch_over(tmp_path: Path, channels: Sequence[ChannelSettings] = ()) -> Alar
             "drift": str(tmp_path / "drift.json"),
         },
     }
-    return Alarms(settings, {"heartbeat url": "https://example.com/beat"}, str(tmp_path / "looks"))
+    secrets = {"heartbeat url": "https://example.com/beat", "mail": PASSWORD}
+    return Alarms(settings, secrets, str(tmp_path / "looks"))
 
 
 @pytest.fixture
@@ -108,6 +112,42 @@ def test_a_mail_server_that_never_ends_is_a_failed_channel(
     texts = {alarm.key: alarm.text for alarm in active.alarms}
     assert texts["channel:mail"] == (
         "alarms cannot be sent by mail: the server takes longer than 0.1 seconds"
+    )
+
+
+def test_a_mail_that_one_of_several_gets_is_not_sent_to_him_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = Times(monkeypatch)
+    ca, context = make_certificates(tmp_path)
+    with Mails(context) as server:
+        mail: MailSettings = {
+            "name": "mail",
+            "kind": "mail",
+            "to": ["noc@example.com", "nobody@example.com"],
+            "sender": "bh1@example.com",
+            "host": "127.0.0.1",
+            "port": server.port,
+            "security": "tls",
+            "user": USER,
+            "minimum": "warning",
+        }
+        watched = watch_over(tmp_path, [mail], str(ca))
+        (tmp_path / "rules" / "alive").unlink()
+        watched.look()
+        times.pass_time(61)
+        watched.look()
+        for _ in range(5):
+            times.pass_time(70)
+            watched.send("mail")
+        assert len(server.mails) == 1
+        watched.look()
+        watched.write()
+    active = read_active(str(tmp_path / "looks"))
+    assert active is not None
+    texts = {alarm.key: alarm.text for alarm in active.alarms}
+    assert texts["channel:mail"] == (
+        "alarms do not get through by mail: the server refuses nobody@example.com"
     )
 
 
