@@ -129,13 +129,12 @@ class Mails(Served):
                         self.say("354 go on")
                         self.take()
                         self.say("250 taken")
-                    elif verb == "RCPT" and unknown in line:
-                        self.say("550 who is that?")
                     elif verb == "QUIT":
                         self.say("221 bye")
                         return
                     else:
-                        self.say("250 ok" if is_in else "530 log in")
+                        known = "550 who is that?" if unknown in line else "250 ok"
+                        self.say(known if is_in else "530 log in")
 
             def take(self) -> None:
                 lines = []
