@@ -43,9 +43,7 @@ def test_a_heartbeat_is_sent_only_while_events_lead_to_bans() -> None:
     assert not is_healthy(facts(receiver=receiver(errors={"fail2ban": "down"})))
 
 
-def watch_over(
-    tmp_path: Path, channels: Sequence[ChannelSettings] = (), ca: str = ""
-) -> Alarms:
+def watch_over(tmp_path: Path, channels: Sequence[ChannelSettings] = (), ca: str = "") -> Alarms:
     """Return the watch over a site that is healthy."""
     for name in ("looks", "rules"):
         (tmp_path / name).mkdir()
@@ -147,7 +145,7 @@ def test_a_mail_that_one_of_several_gets_is_not_sent_to_him_again(
     assert active is not None
     texts = {alarm.key: alarm.text for alarm in active.alarms}
     assert texts["channel:mail"] == (
-        "alarms do not get through by mail: the server refuses nobody@example.com"
+        "alarms cannot be sent by mail: the server refuses nobody@example.com"
     )
 
 
