@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from banstitch_shared.shield_file import Order, Shield, format_order, format_shield
@@ -100,7 +101,7 @@ def test_its_state_is_without_its_networks(tmp_path: Path) -> None:
     ("up", "seconds", "mode"), [(False, 60, "down"), (False, -1, ""), (True, 60, "")]
 )
 def test_an_order_that_keeps_it_down_is_told(
-    tmp_path: Path, up: bool, seconds: float, mode: str
+    tmp_path: Path, up: bool, seconds: float, mode: Literal["down", ""]
 ) -> None:
     now = time.time()
     (tmp_path / "shield.json").write_text(

@@ -60,8 +60,13 @@ def test_every_error_has_a_line_of_its_own_on_standard_error(cli: Cli) -> None:
 
 def test_an_error_about_a_setting_that_is_not_set_has_the_line_of_its_host(cli: Cli) -> None:
     shield = '{"shield": "auto", "enforcement_local_in_interfaces": ["wan1"]}'
-    for extra, line in (("page=on", 5), (shield, 8)):
-        assert f"hosts.yml:{line}: " in cli("check", "-e", extra).err
+    assert "hosts.yml:8: " in cli("check", "-e", shield).err
+
+
+def test_an_error_about_a_setting_that_is_not_set_has_the_place_of_the_one_that_needs_it(
+    cli: Cli,
+) -> None:
+    assert cli("check", "-e", "page=on").err.startswith("-e: bh1: page_users: ")
 
 
 def test_an_error_in_a_template_is_printed_before_any_host_is_contacted(
