@@ -88,7 +88,9 @@ def list_past(now: float) -> list[Told]:
 
 
 def _build_past(now: float) -> Iterator[Told]:
-    yield succeed(now - 3000, "45.9.9.9", "alice")
+    # so that they are not taken for phones of a new site
+    for user, address in (("alice", "45.9.9.9"), ("bob", "45.9.8.8"), ("dave", "45.9.7.7")):
+        yield succeed(now - 3000, address, user)
     for ago in (2900, 2300, 1700, 1100):  # slow
         yield fail(now - ago, "45.10.1.1", "bob")
     yield fail(now - 2800, "45.11.1.1", "admin")  # trap
