@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from banstitch_shared.addresses import Network, parse_peer, spell_network, unmap_network
+from banstitch_shared.addresses import Network, do_overlap, parse_peer, spell_network, unmap_network
 from pydantic import TypeAdapter, ValidationError
 
 from provision.errors import InputError, Problem
@@ -77,7 +77,7 @@ def check_bannable(text: str) -> str:
     network = ipaddress.ip_network(address)
     for special, name in _SPECIAL.items():
         reserved = ipaddress.ip_network(special)
-        if reserved.version == network.version and network.overlaps(reserved):
+        if do_overlap(network, reserved):
             message = f"{text} overlaps {reserved} ({name})"
             raise InputError([Problem("", 0, message, "choose another address")])
     return address
@@ -95,7 +95,7 @@ def find_own_host(sites: Sequence[Site], address: str) -> str:
     with ThreadPoolExecutor(_LOOKUPS) as pool:
         resolved = pool.map(lambda host: _resolve(host.login.address), hosts)
     for host, addresses in zip(hosts, resolved, strict=True):
-        if any(own.version == network.version and own.overlaps(network) for own in addresses):
+        if any(do_overlap(own, network) for own in addresses):
             return host.name
     return ""
 

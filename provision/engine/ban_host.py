@@ -12,7 +12,6 @@ from typing import TypeVar
 from provision.desired import collect, running_site
 from provision.desired.host_paths import TOKENS
 from provision.desired.summary import summarize_settings
-from provision.engine.kept_session import KeptSession
 from provision.engine.progress import (
     Target,
     check_converged,
@@ -35,6 +34,7 @@ from provision.linux.kinds.certificate import Authority
 from provision.linux.kinds.service import Service
 from provision.linux.observation import assume_untouched, build_request, fill_contents
 from provision.linux.python_first import PYTHON, without_python
+from provision.linux.session.kept_session import KeptSession
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.plan import TargetPlan
 from provision.sites.site import Selected

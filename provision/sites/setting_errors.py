@@ -19,8 +19,9 @@ TOO_SHORT = f"it is shorter than {SHORTEST} characters and cannot be masked"
 _LONGEST_SHOWN = 60
 # pydantic's step to a name, where that is wrong, and not what stands below it
 _KEY = "[key]"
-# What an error need not ask for where it stands there already.
-_SUCH_VALUES = {"a list": list, "a string, in quotes": str}
+_LIST, _STRING = "a list", "a string, in quotes"
+# An error does not ask for one of these if the value is one already.
+_SUCH_VALUES = {_LIST: list, _STRING: str}
 
 
 def describe_problem(
@@ -113,7 +114,6 @@ def _quote(value: object) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
-_STRING = "a string, in quotes"
 _TYPES = {
     "int_type": "an integer",
     "int_parsing": "an integer",
@@ -121,8 +121,8 @@ _TYPES = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "string_type": _STRING,
-    "tuple_type": "a list",
-    "list_type": "a list",
+    "tuple_type": _LIST,
+    "list_type": _LIST,
     "dict_type": "a mapping",
     "model_type": "a mapping",
 }
@@ -178,7 +178,7 @@ def _describe_expected(field: FieldInfo, nested: bool) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(str(word) for word in get_args(kind))
     if get_origin(kind) in (tuple, list):
-        return "a list"
+        return _LIST
     if kind is int:
         return "an integer" + _describe_bounds(marks)
     if kind is bool:

@@ -47,6 +47,7 @@ Note = held.Note
 ALERT = 0.4
 # So long after its last restored ban fail2ban has restored all that it will.
 QUIET = 10.0
+PROTECTED = "on the ignore list or allowed"  # why somebody is not banned, or no longer
 # So many of a ban's events stand in the audit, the last ones.
 MOST_EVENTS = 10
 
@@ -174,9 +175,8 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             if protected:
                 # its filter asks the list for addresses; not for networks, nor does `set JAIL banip`
                 if address not in self._held.bans:
-                    why = self._ignoring.describe(address, protected)
-                    self._held.note_refusal(address, why)
-                self._refuse(address, "on the ignore list or allowed")
+                    self._held.note_refusal(address, self._ignoring.describe(address, protected))
+                self._refuse(address, PROTECTED)
                 return
             if info["time"] <= self._held.forgiven(address):
                 self._refuse(address, "fail2ban read events again that were forgiven")
@@ -281,9 +281,7 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             allowed = self._list_ignored() if is_due else []
             self._look_at_ignored = False
             for address in allowed:
-                self._held.let_go(
-                    address, "unban", "on the ignore list or allowed by now", "banstitch"
-                )
+                self._held.let_go(address, "unban", PROTECTED + " by now", "banstitch")
             forgiven, self._to_forget = self._to_forget, []
             if self._held.unconfirmed and now - self._restored_at > QUIET:
                 for address in self._held.unconfirmed:

@@ -98,7 +98,7 @@ class Spared:
 
     def _judge(self, address: str) -> str:
         first = ipaddress.ip_address(address.partition("/")[0])
-        if "/" in address and sources.is_shared(int(first)):
+        if "/" in address and sources.has_ipv4_hosts(int(first)):
             return "a network of many IPv4 hosts"  # anybody's, and some of them may be spared
         return (
             self._networks.find_overlap(address)

@@ -110,8 +110,8 @@ def is_nat64(number: int) -> bool:
     return number >> 32 == 0x64FF9B << 64 or number >> 80 == 0x64FF9B0001
 
 
-def is_shared(number: int) -> bool:
-    """Return whether a number is one of IPv6 networks in which each address is another IPv4 host."""
+def has_ipv4_hosts(number: int) -> bool:
+    """Return whether an IPv6 address, as a number, is of a network whose addresses stand for IPv4 hosts."""
     return is_teredo(number) or is_nat64(number)
 
 
@@ -172,7 +172,7 @@ def count_bits(address: Address, prefix: int) -> int:
     number = int(address)
     if is_six_to_four(number):
         return min(prefix, _SIX_TO_FOUR_BITS)
-    return 128 if is_shared(number) else prefix
+    return 128 if has_ipv4_hosts(number) else prefix
 
 
 def spell_ipv6(number: int) -> str:

@@ -18,7 +18,6 @@ from rules.outcomes import Ban
 from rules.settings import DAY, SPRAY, TRUSTED, Detection, Rule, Settings
 from rules.standing import (
     OFFICE_GUESTS,
-    count_failures,
     is_own_system,
     is_trusted,
     name_guesses,
@@ -86,18 +85,14 @@ def _ban_trusted(state: State, event: Entry, detection: Detection, reason: Reaso
 
     An office is not banned for a telephone that repeats the old password of one user.
     """
-    rule, is_suspicious = detection.rules.get(TRUSTED), reason.weight >= SOME_WEIGHT
-    user = name_account(detection, event.user)
-    guesses = name_guesses(event.address, user)
-    if is_suspicious:
-        note_failure(state, guesses, event.at)
-    if rule is None:
-        return []
+    rule = detection.rules.get(TRUSTED)
     is_office = len(state.guests.get(event.address, ())) >= OFFICE_GUESTS
-    if is_suspicious:
-        is_repeated = count_failures(state, guesses, event.at) > REPEATS and user in state.users
-        return [] if is_office and is_repeated else [_make_ban(event, TRUSTED)]
-    if is_office:
+    if reason.weight >= SOME_WEIGHT:
+        user = name_account(detection, event.user)
+        guesses = note_failure(state, name_guesses(event.address, user), event.at)
+        is_spared = is_office and guesses > REPEATS and user in state.users
+        return [] if rule is None or is_spared else [_make_ban(event, TRUSTED)]
+    if rule is None or is_office:
         return []
     repeated = note_failure(state, name_own_failures(event.address), event.at)
     counts = repeated <= rule.max_retry or repeated % ONE_IN == 0

@@ -20,18 +20,18 @@ def is_trusted(state: State, source: str, now: float, settings: Settings) -> boo
     return login is not None and now - login < settings.trust_time
 
 
-def count_failures(state: State, key: str, now: float) -> int:
-    """Return how often a source failed since its last login. A day without failures ends the count.
+def count_failures(state: State, key: str, now: float, pause: float = DAY) -> int:
+    """Return how often a source failed since its last login. So many seconds without failures end the count.
 
     ``key``: the source, or a key that one of the functions below names.
     """
     known = state.failures.get(key)
-    return known.number if known and known.last > now - DAY else 0
+    return known.number if known and known.last > now - pause else 0
 
 
-def note_failure(state: State, key: str, now: float) -> int:
-    """Count one failure under a key, and return how many there are now."""
-    number = count_failures(state, key, now) + 1
+def note_failure(state: State, key: str, now: float, pause: float = DAY) -> int:
+    """Count one failure under a key, and return how many there are now; see :func:`count_failures`."""
+    number = count_failures(state, key, now, pause) + 1
     remember(state.failures, key, Failures(number, now), MOST_SOURCES)
     return number
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from banstitch_shared.eventlog import Entry
 
 from rules.settings import DAY, Detection
-from rules.standing import count_failures, name_repeated, name_repeats
-from rules.state import MOST_SOURCES, Failures, State, remember
+from rules.standing import count_failures, name_repeated, name_repeats, note_failure
+from rules.state import State
 from rules.weights import count_sources, is_new_site, name_account
 
 # The list of users who have telephones.
@@ -35,15 +35,9 @@ def is_telephone(state: State, event: Entry, detection: Detection) -> bool:
         return False
     user, last = name_account(detection, event.user), state.failures.get(event.address)
     failures = count_failures(state, event.address, event.at)
-    repeated = _count_repeated(state, name_repeats(event.address, user), event.at)
+    repeats = name_repeats(event.address, user)
+    # no pause gives a source more attempts
+    repeated = note_failure(state, repeats, event.at, pause=float("inf"))
     devices = count_sources(state, name_repeated(user), event, DAY)
     is_slow = last is not None and event.at - last.last >= PAUSE
     return is_slow and devices <= DEVICES and failures < repeated <= MOST
-
-
-def _count_repeated(state: State, key: str, now: float) -> int:
-    """Count one more failure of a source and a name, and return how many there were since the site is new."""
-    known = state.failures.get(key)
-    number = known.number + 1 if known else 1
-    remember(state.failures, key, Failures(number, now), MOST_SOURCES)
-    return number

@@ -15,8 +15,8 @@ import logging
 import os
 import ssl
 import tempfile
-from collections.abc import Sequence
-from typing import IO, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, NamedTuple
 
 from banstitch_shared.service import replace_lines
 from banstitch_shared.shared_bans import (
@@ -34,7 +34,6 @@ from banstitch_shared.visible import spell_hidden
 
 from watch.deadline import Deadline
 from watch.jobs import Job, Part
-from watch.settings import PeerSettings
 
 _NOT_MODIFIED = 304
 # Characters of an ETag and of a line, and bytes that are read at once.
@@ -159,7 +158,7 @@ def touch(path: str) -> None:
     os.utime(path)
 
 
-def build_part(settings: Sequence[PeerSettings], memory: str) -> Part:
+def build_part(settings: Sequence[Mapping[str, Any]], memory: str) -> Part:
     """Return the part for these peers. What was kept of others is removed."""
     pullers = [(peer, Puller(memory, peer)) for peer in (Peer(**each) for each in settings)]
     remove_others(memory, {puller.path for _, puller in pullers})

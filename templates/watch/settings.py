@@ -64,7 +64,7 @@ class QuietSettings(TypedDict):
 
 
 class PathSettings(TypedDict):
-    """Where the facts are: the receiver's file, the folder of the rules, and root's note of drift."""
+    """Places of the facts: the receiver's file, the folder of the rules, and root's note of drift."""
 
     facts: str
     rules: str
@@ -72,7 +72,7 @@ class PathSettings(TypedDict):
 
 
 class ReceiverSettings(TypedDict):
-    """Where the receiver listens, and whether it has a certificate."""
+    """The address of the receiver, and whether it has a certificate."""
 
     host: str
     port: int
@@ -120,14 +120,3 @@ class ReportSettings(WaySettings):
     looked_up: str
     # reports of a day
     limit: int
-
-
-class PeerSettings(TypedDict):
-    """A site that shares its bans: the fields of :class:`watch.peers.Peer`."""
-
-    group: str
-    site: str
-    host: str
-    port: int
-    certificate: str
-    ca: str

@@ -13,7 +13,6 @@ from typing import Any, Self
 from unittest.mock import patch
 
 from provision.desired import collect
-from provision.engine import kept_session
 from provision.engine.run import Job, Process
 from provision.engine.site import apply_site, plan_site
 from provision.inventory import loader
@@ -23,6 +22,7 @@ from provision.linux.agent.protocol.observe import Request
 from provision.linux.agent.protocol.requests import ListBans, Remember, TakeLease
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import from_json
+from provision.linux.session import kept_session
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarize

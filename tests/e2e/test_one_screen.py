@@ -18,10 +18,10 @@ import pytest
 
 from provision.cli.main import main
 from provision.desired import collect
-from provision.engine import kept_session
 from provision.inventory import loader
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.kinds.resource import Resource
+from provision.linux.session import kept_session
 from provision.linux.session.session import NoPython
 from provision.masking import Secrets
 from provision.sites.builder import build_sites

@@ -18,8 +18,7 @@ from netmiko.fortinet import FortinetSSH
 
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import prompts
-from provision.fortios.session.known_prompt import KnownPrompt
-from provision.fortios.session.transcript import Bounds, Transcript, Wait
+from provision.fortios.session.transcript import Bounds, KnownPrompt, Transcript, Wait
 from provision.ssh.causes import classify_message, clean
 from provision.ssh.connection import CONNECT_ERRORS, Access, connect
 from provision.ssh.login import Login

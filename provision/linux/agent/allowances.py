@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from banstitch_shared.addresses import parse_network
+from banstitch_shared.addresses import do_overlap, parse_network
 from banstitch_shared.allowances import (
     MOST,
     Allowance,
@@ -65,9 +65,9 @@ def unallow_network(request: UnallowNetwork) -> Unbanned:
     with memory.Lock(exclusive=True):
         allowances = read_all(request.spool, now)
         left = [a for a in allowances if a.network != request.network]
-        others = [
-            f"still allowed: {a.network}" for a in left if _overlap(a.network, request.network)
-        ]
+        network = parse_network(request.network)
+        near = [a.network for a in left if do_overlap(parse_network(a.network), network)]
+        others = [f"still allowed: {each}" for each in near]
         if len(left) == len(allowances):
             return Unbanned(False, others or ["was not allowed"])
         write_all(request.spool, request.group, left)
@@ -116,15 +116,10 @@ def _await_end_of_bans(request: AllowNetwork, banned: set[str]) -> list[str]:
 
 
 def _find_bans(spool: str, network: str) -> set[str]:
-    found = set()
+    allowed, found = parse_network(network), set()
     for jail in list_jails(spool):
         with suppress(HostError, OSError, ValueError):
             for ban in read_live_bans(spool, jail):
-                if _overlap(ban.address, network):
+                if do_overlap(parse_network(ban.address), allowed):
                     found.add(ban.address)
     return found
-
-
-def _overlap(one: str, other: str) -> bool:
-    first, second = parse_network(one), parse_network(other)
-    return first.version == second.version and first.overlaps(second)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Signature(NamedTuple):
-    """What changes when a file does. ``changed_at``: nanoseconds since the epoch; ``size``: bytes."""
+    """The state of a file. ``changed_at``: nanoseconds since the epoch; ``size``: bytes."""
 
     inode: int
     changed_at: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from provision.engine import fortigate, kept_session
+from provision.engine import fortigate
+from provision.linux.session import kept_session
 from tests.unit.engine.site_model import FakeBanHost, FakeUnit, World
 
 

@@ -78,36 +78,50 @@ def watched(tmp_path: Path) -> Alarms:
     return watch_over(tmp_path)
 
 
+def make_mail(port: int, *to: str, security: str = "off", user: str = "") -> MailSettings:
+    """Return a channel by a mail server of this machine."""
+    return {
+        "name": "mail",
+        "kind": "mail",
+        "to": to,
+        "sender": "bh1@example.com",
+        "host": "127.0.0.1",
+        "port": port,
+        "security": security,
+        "user": user,
+        "minimum": "warning",
+    }
+
+
+def raise_alarm(watched: Alarms, folder: Path, times: Times) -> None:
+    """Let the rules stop for longer than a minute."""
+    (folder / "rules" / "alive").unlink()
+    watched.look()
+    times.pass_time(61)
+    watched.look()
+
+
+def read_texts(watched: Alarms, folder: Path) -> dict[str, str]:
+    """Return the texts of the active alarms by their keys, after one more look."""
+    watched.look()
+    watched.write()
+    active = read_active(str(folder / "looks"))
+    assert active is not None
+    return {alarm.key: alarm.text for alarm in active.alarms}
+
+
 def test_a_mail_server_that_never_ends_is_a_failed_channel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, "PATIENCE", 0.1)
     times = Times(monkeypatch)
     with Drip(["220 lab"]) as drip:
-        mail: MailSettings = {
-            "name": "mail",
-            "kind": "mail",
-            "to": ["noc@example.com"],
-            "sender": "bh1@example.com",
-            "host": "127.0.0.1",
-            "port": drip.port,
-            "security": "off",
-            "user": "",
-            "minimum": "warning",
-        }
-        watched = watch_over(tmp_path, [mail])
-        (tmp_path / "rules" / "alive").unlink()
-        watched.look()
-        times.pass_time(61)
-        watched.look()
+        watched = watch_over(tmp_path, [make_mail(drip.port, "noc@example.com")])
+        raise_alarm(watched, tmp_path, times)
         for _ in range(2):
             times.pass_time(20)
             watched.send("mail")
-        watched.look()
-        watched.write()
-    active = read_active(str(tmp_path / "looks"))
-    assert active is not None
-    texts = {alarm.key: alarm.text for alarm in active.alarms}
+        texts = read_texts(watched, tmp_path)
     assert texts["channel:mail"] == (
         "alarms cannot be sent by mail: the server takes longer than 0.1 seconds"
     )
@@ -119,31 +133,15 @@ def test_a_mail_that_one_of_several_gets_is_not_sent_to_him_again(
     times = Times(monkeypatch)
     ca, context = make_certificates(tmp_path)
     with Mails(context) as server:
-        mail: MailSettings = {
-            "name": "mail",
-            "kind": "mail",
-            "to": ["noc@example.com", "nobody@example.com"],
-            "sender": "bh1@example.com",
-            "host": "127.0.0.1",
-            "port": server.port,
-            "security": "tls",
-            "user": USER,
-            "minimum": "warning",
-        }
+        people = ("noc@example.com", "nobody@example.com")
+        mail = make_mail(server.port, *people, security="tls", user=USER)
         watched = watch_over(tmp_path, [mail], str(ca))
-        (tmp_path / "rules" / "alive").unlink()
-        watched.look()
-        times.pass_time(61)
-        watched.look()
+        raise_alarm(watched, tmp_path, times)
         for _ in range(5):
             times.pass_time(70)
             watched.send("mail")
         assert len(server.mails) == 1
-        watched.look()
-        watched.write()
-    active = read_active(str(tmp_path / "looks"))
-    assert active is not None
-    texts = {alarm.key: alarm.text for alarm in active.alarms}
+        texts = read_texts(watched, tmp_path)
     assert texts["channel:mail"] == (
         "alarms cannot be sent by mail: the server refuses nobody@example.com"
     )
